@@ -1,0 +1,7 @@
+"""Ignition configs: `IgnitionConfig`, the pieces we add to a test's own, and Butane translation."""
+
+from harness.ignition import additions
+from harness.ignition.config import IgnitionConfig
+from harness.ignition.findings import Finding, Severity
+
+__all__ = ["Finding", "IgnitionConfig", "Severity", "additions"]

@@ -1,0 +1,113 @@
+"""What the harness adds to a test's config, each piece a config of its own to be merged in.
+
+All are spec 3.0.0, so that merging never raises a config's version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.errors import ConfigError
+from harness.ignition import dataurl
+from harness.ignition.config import IgnitionConfig
+from harness.ignition.journal import JournalFormat, stream_unit
+from harness.ignition.schema import Object
+
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+SERIAL_TERMINALS = ("ttyS0", "ttyAMA0", "hvc0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestFile:
+    """A file to be written in the guest, replacing what is there."""
+
+    path: str
+    content: bytes | str
+    mode: int = 0o644
+    user: str | None = None
+    group: str | None = None
+
+
+def ssh_access(user: str, public_key: str) -> IgnitionConfig:
+    """Let `user` log in with a key; the user is created when there is none."""
+    return _config(passwd={"users": [{"name": user, "sshAuthorizedKeys": [public_key.strip()]}]})
+
+
+def host_key(private_pem: str, public: str) -> IgnitionConfig:
+    """Give sshd a known ed25519 host key, so that the machine can be told from any other."""
+    return kola_files(
+        [
+            GuestFile(path=HOST_KEY, content=private_pem.strip() + "\n", mode=0o600),
+            GuestFile(path=f"{HOST_KEY}.pub", content=public.strip() + "\n"),
+        ]
+    )
+
+
+def journal_stream(port: str = "mantlejournal", format: JournalFormat = "json") -> IgnitionConfig:
+    """Send the journal of each boot, from its first line, to the virtio-serial port of this name.
+
+    A machine without the port boots as if nothing had been added.
+    """
+    name, contents = stream_unit(port, format)
+    return unit(name, contents, enabled=True)
+
+
+def autologin(user: str, terminals: Iterable[str] = SERIAL_TERMINALS) -> IgnitionConfig:
+    """Log `user` in on the serial consoles without a password."""
+    agetty = f"/sbin/agetty --autologin {user} --noclear --keep-baud 115200,57600,38400,9600 %I $TERM"
+    contents = f"[Service]\nExecStart=\nExecStart=-{agetty}\n"
+    services = (f"serial-getty@{terminal}.service" for terminal in terminals)
+    return _config().merge(*(dropin(service, "20-kola-autologin.conf", contents) for service in services))
+
+
+def debug_systemd_unit(unit: str) -> IgnitionConfig:
+    """Have a unit that belongs to systemd log at debug level. `.service` may be left out."""
+    name = unit if "." in unit else f"{unit}.service"
+    return dropin(name, "10-kola-debug.conf", "[Service]\nEnvironment=SYSTEMD_LOG_LEVEL=debug\n")
+
+
+def kola_files(files: Iterable[GuestFile]) -> IgnitionConfig:
+    """Write files, gzipped when that is smaller."""
+    return _config(storage={"files": [_file(file) for file in files]})
+
+
+def hostname(name: str) -> IgnitionConfig:
+    return kola_files([GuestFile(path="/etc/hostname", content=f"{name}\n")])
+
+
+def unit(name: str, contents: str | None = None, enabled: bool | None = None) -> IgnitionConfig:
+    """Write a systemd unit, or with no contents only enable or disable one that exists."""
+    entry: Object = {"name": name}
+    if contents is not None:
+        entry["contents"] = contents
+    if enabled is not None:
+        entry["enabled"] = enabled
+    return _config(systemd={"units": [entry]})
+
+
+def dropin(unit: str, name: str, contents: str) -> IgnitionConfig:
+    """Add to a systemd unit; `name` ends in .conf."""
+    return _config(systemd={"units": [{"name": unit, "dropins": [{"name": name, "contents": contents}]}]})
+
+
+def _file(file: GuestFile) -> Object:
+    if not file.path.startswith("/"):
+        raise ConfigError(f"a file for the guest needs an absolute path, not {file.path!r}")
+    content = file.content.encode() if isinstance(file.content, str) else file.content
+    source, compression = dataurl.encode(content)
+    entry: Object = {
+        "path": file.path,
+        "overwrite": True,
+        "mode": file.mode,
+        "contents": {"source": source, "compression": compression},
+    }
+    if file.user is not None:
+        entry["user"] = {"name": file.user}
+    if file.group is not None:
+        entry["group"] = {"name": file.group}
+    return entry
+
+
+def _config(**sections: Object) -> IgnitionConfig:
+    return IgnitionConfig.from_dict({"ignition": {"version": "3.0.0"}, **sections})
