@@ -1,0 +1,1 @@
+"""Which tests run: patterns, tags, filters, denylist, shards."""

@@ -1,0 +1,201 @@
+"""The filters between all tests and those that run, in kola's order."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+
+from harness.errors import ConfigError
+from kola.model import Selector, TestInfo
+from kola.select import glob, shard
+from kola.select.denylist import Rulings, judge
+from kola.select.selection import Chosen, Filtered, Selection, Stage
+
+NEEDS_INTERNET = "needs-internet"
+PLATFORM_INDEPENDENT = "platform-independent"
+HOME_OF_THE_INDEPENDENT = "qemu"
+
+Filter = Callable[[TestInfo, Selection], str | None]
+
+
+def select(tests: Iterable[TestInfo], options: Selection) -> Chosen:
+    """Which of the tests run, and why the others do not.
+
+    Raises ConfigError for a pattern that matches none of them, a malformed pattern, denylist or shard,
+    and where no test applies here at all; that all are denied is no error.
+    """
+    registered = sorted(tests, key=lambda test: test.name)
+    require_matches(registered, options.patterns)
+    rulings = judge(registered, options)
+    applicable, filtered = apply(registered, options)
+    if registered and not applicable:
+        raise _nothing_applies(filtered)
+    allowed = [test for test in applicable if test.name not in rulings.denied]
+    filtered += [
+        Filtered(test.name, Stage.DENYLIST, rulings.denied[test.name])
+        for test in applicable
+        if test.name in rulings.denied
+    ]
+    runs = multiply(allowed, options.multiply)
+    recorded = options.durations
+    durations = {run.name: recorded[origin.name] for run, origin in runs if origin.name in recorded}
+    kept = shard.keep([run.name for run, _ in runs], options.sharding, durations)
+    filtered += [
+        Filtered(run.name, Stage.SHARD, f"belongs to another shard than {options.sharding}")
+        for run, _ in runs
+        if run.name not in kept
+    ]
+    runs = [(run, origin) for run, origin in runs if run.name in kept]
+    return Chosen(
+        tests=tuple(run for run, _ in runs),
+        filtered=tuple(filtered),
+        notices=rulings.notices,
+        warn_on_failure=frozenset(run.name for run, origin in runs if _warns(origin, options, rulings)),
+        console_warnings_only=rulings.console_warnings_only,
+        origins={run.name: origin.name for run, origin in runs},
+    )
+
+
+def apply(
+    tests: Iterable[TestInfo], options: Selection, *, skip: Collection[Stage] = ()
+) -> tuple[list[TestInfo], list[Filtered]]:
+    """The tests that pass every filter up to the firmware's, and the others with their reasons."""
+    kept: list[TestInfo] = []
+    filtered: list[Filtered] = []
+    for test in tests:
+        for stage, reason_of in _FILTERS.items():
+            reason = None if stage in skip else reason_of(test, options)
+            if reason is not None:
+                filtered.append(Filtered(test.name, stage, reason))
+                break
+        else:
+            kept.append(test)
+    return kept, filtered
+
+
+def require_matches(tests: Collection[TestInfo], patterns: Iterable[str]) -> None:
+    """ConfigError for the first pattern that matches no registered test."""
+    names = [test.name for test in tests]
+    for pattern in patterns:
+        if any(glob.matches(pattern, name) for name in names):
+            continue
+        raise ConfigError(f"the pattern {pattern!r} matches no test", hint=_near_misses(pattern, names))
+
+
+def multiply(tests: Iterable[TestInfo], times: int) -> list[tuple[TestInfo, TestInfo]]:
+    """Each test `times` times under its name and a number from 0, paired with the test itself."""
+    if times <= 1:
+        return [(test, test) for test in tests]
+    return [(replace(test, name=f"{test.name}{n}"), test) for test in tests for n in range(times)]
+
+
+def _no_net(test: TestInfo, options: Selection) -> str | None:
+    if options.no_net and NEEDS_INTERNET in test.tags:
+        return f"is tagged {NEEDS_INTERNET}, and --no-net was given"
+    return None
+
+
+def _excluded_tag(test: TestInfo, options: Selection) -> str | None:
+    unwanted = sorted(options.unwanted_tags & test.tags)
+    return f"is tagged {unwanted[0]}, and --tag '!{unwanted[0]}' was given" if unwanted else None
+
+
+def _required_tag(test: TestInfo, options: Selection) -> str | None:
+    if test.required_tag and test.required_tag not in options.wanted_tags:
+        return f"runs only with --tag {test.required_tag}"
+    return None
+
+
+def _pattern(test: TestInfo, options: Selection) -> str | None:
+    tagged = bool(options.wanted_tags & test.tags) or test.required_tag in options.wanted_tags
+    if options.typed_patterns:
+        if tagged or glob.matches_any(options.typed_patterns, test.name):
+            return None
+        return "matches neither a pattern nor a tag that was asked for"
+    if options.wanted_tags and not tagged:
+        return f"has no tag of {', '.join(sorted(options.wanted_tags))}"
+    return None
+
+
+def _platform_independent(test: TestInfo, options: Selection) -> str | None:
+    if options.run_platform_independent or PLATFORM_INDEPENDENT not in test.tags:
+        return None
+    if options.platform in (None, HOME_OF_THE_INDEPENDENT):
+        return None
+    return (
+        f"is {PLATFORM_INDEPENDENT}, which is proved on {HOME_OF_THE_INDEPENDENT}"
+        " unless --run-platform-independent is given"
+    )
+
+
+def _platform(test: TestInfo, options: Selection) -> str | None:
+    # A platform-independent test is at home on qemu whatever else it lists; its exclusions still count.
+    selector = test.platforms
+    independent = PLATFORM_INDEPENDENT in test.tags and not options.run_platform_independent
+    if independent and not selector.exclude:
+        return None
+    return _refusal(selector, options.platform, "platform")
+
+
+def _architecture(test: TestInfo, options: Selection) -> str | None:
+    return _refusal(test.architectures, options.architecture, "architecture")
+
+
+def _distro(test: TestInfo, options: Selection) -> str | None:
+    # An alias only adds tests: who is excluded on the alias may still run on the distro itself.
+    if any(test.distros.allows(alias) for alias in options.also_distros):
+        return None
+    return _refusal(test.distros, options.distro, "distro")
+
+
+def _firmware(test: TestInfo, options: Selection) -> str | None:
+    if options.platform != "qemu":
+        return None
+    return _refusal(test.firmware, options.firmware, "firmware")
+
+
+_FILTERS: dict[Stage, Filter] = {
+    Stage.NO_NET: _no_net,
+    Stage.EXCLUDED_TAG: _excluded_tag,
+    Stage.REQUIRED_TAG: _required_tag,
+    Stage.PATTERN: _pattern,
+    Stage.PLATFORM_INDEPENDENT: _platform_independent,
+    Stage.PLATFORM: _platform,
+    Stage.ARCHITECTURE: _architecture,
+    Stage.DISTRO: _distro,
+    Stage.FIRMWARE: _firmware,
+}
+
+
+def _refusal(selector: Selector, word: str | None, what: str) -> str | None:
+    if word is None or selector.allows(word):
+        return None
+    words = ", ".join(selector.words)
+    return f"is not for {what} {words}" if selector.exclude else f"is for {what} {words}, not {word}"
+
+
+def _warns(test: TestInfo, options: Selection, rulings: Rulings) -> bool:
+    in_grace = test.grace_until is not None and options.today.isoformat() < test.grace_until
+    return in_grace or test.name in rulings.warned
+
+
+def _near_misses(pattern: str, names: list[str]) -> str:
+    folded = {name.casefold(): name for name in names}
+    core = pattern.strip("*").casefold()
+    near = [name for fold, name in folded.items() if core and core in fold]
+    near = near or [folded[fold] for fold in difflib.get_close_matches(pattern.casefold(), folded, n=3)]
+    if near:
+        return f"did you mean {', '.join(near[:3])}?"
+    return "`kola list` shows every test; more test trees are added with -E DIR"
+
+
+def _nothing_applies(filtered: list[Filtered]) -> ConfigError:
+    counted = Chosen(tests=(), filtered=tuple(filtered)).counts()
+    account = ", ".join(f"{stage} {count}" for stage, count in counted.items())
+    relevant = [one for one in filtered if one.stage is not Stage.PATTERN] or filtered
+    example = f"{relevant[0].name} {relevant[0].reason}"
+    return ConfigError(
+        f"no test is left to run; filtered by {account}",
+        hint=f"for example, {example}",
+    )

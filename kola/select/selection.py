@@ -1,0 +1,101 @@
+"""What was asked for, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+from kola.model import TestInfo
+
+
+class Stage(StrEnum):
+    """The filters, in the order in which they apply."""
+
+    NO_NET = "no-net"
+    EXCLUDED_TAG = "excluded-tag"
+    REQUIRED_TAG = "required-tag"
+    PATTERN = "pattern"
+    PLATFORM_INDEPENDENT = "platform-independent"
+    PLATFORM = "platform"
+    ARCHITECTURE = "architecture"
+    DISTRO = "distro"
+    FIRMWARE = "firmware"
+    DENYLIST = "denylist"
+    SHARD = "shard"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Everything that decides which tests run. `None` is "any", or of the build's facts "unknown".
+
+    `tags` are as typed, `!` and all. `durations` (test name to seconds) serve `time:` shards.
+    """
+
+    patterns: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    platform: str | None = "qemu"
+    architecture: str | None = "x86_64"
+    distro: str | None = "nestos"
+    also_distros: tuple[str, ...] = ()
+    firmware: str | None = None
+    no_net: bool = False
+    run_platform_independent: bool = False
+    denylist: Path | None = None
+    denylist_tests: tuple[str, ...] = ()
+    stream: str | None = None
+    osversion: str | None = None
+    today: date = field(default_factory=date.today)
+    multiply: int = 1
+    sharding: str | None = None
+    durations: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def wanted_tags(self) -> frozenset[str]:
+        return frozenset(tag for tag in self.tags if not tag.startswith("!"))
+
+    @property
+    def unwanted_tags(self) -> frozenset[str]:
+        return frozenset(tag.removeprefix("!") for tag in self.tags if tag.startswith("!"))
+
+    @property
+    def typed_patterns(self) -> tuple[str, ...]:
+        """The patterns, or none where `*` is among them: that asks for everything, as saying nothing does."""
+        return () if "*" in self.patterns else self.patterns
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """A test that will not run, and why."""
+
+    name: str
+    stage: Stage
+    reason: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The tests to run, in order of their names, and an account of the others.
+
+    `origins` leads from a multiplied name back to the test it repeats.
+    """
+
+    tests: tuple[TestInfo, ...]
+    filtered: tuple[Filtered, ...] = ()
+    notices: tuple[str, ...] = ()
+    warn_on_failure: frozenset[str] = frozenset()
+    console_warnings_only: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """How many tests each stage took away, in the order of the stages."""
+        counted = Counter(one.stage for one in self.filtered)
+        return {stage.value: counted[stage] for stage in Stage if counted[stage]}
+
+    @property
+    def everything_denied(self) -> bool:
+        """Nothing is left, and the denylist did it: that is a success."""
+        return not self.tests and any(one.stage is Stage.DENYLIST for one in self.filtered)
