@@ -12,8 +12,9 @@ from urllib.parse import quote, unquote_to_bytes
 _UNRESERVED = "-_.!~*'()"
 _COMPRESSION_KEY_COST = len("gzip")
 _TOKEN = r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+"
+_MEDIA = rf"(?:(?:text|image|audio|video|application|message|multipart)(?:{_TOKEN})?|[xX]-(?:{_TOKEN})?)"
 _HEADER = re.compile(
-    rf"data:(?:{_TOKEN}/{_TOKEN})?(?:;{_TOKEN}=(?:{_TOKEN}|\"(?:[^\"\\]|\\.)*\"))*(?P<base64>;base64)?,"
+    rf"data:(?:{_MEDIA}/{_TOKEN})?(?:;{_TOKEN}=(?:{_TOKEN}|\"(?:[^\"\\]|\\.)*\"))*(?P<base64>;base64)?,"
 )
 _URL_CHARACTERS = re.compile(r"[!$-;=?-Z_a-z~]*")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -243,9 +243,7 @@ KERNEL_ARGUMENTS = Struct(
 
 TLS = Struct("tls", {"certificateAuthorities": _many(REFERENCE)})
 IGNITION_CONFIG = Struct("ignition-config", {"merge": _many(REFERENCE), "replace": _one(REFERENCE)})
-PROXY = Struct(
-    "proxy", {"httpProxy": _text(), "httpsProxy": _text(), "noProxy": _many(Scalar.STRING)}
-)
+PROXY = Struct("proxy", {"httpProxy": _text(), "httpsProxy": _text(), "noProxy": _many(Scalar.STRING)})
 IGNITION = Struct(
     "ignition",
     {
