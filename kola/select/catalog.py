@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import kola
 from harness.errors import ConfigError
 from kola.model import TestInfo
 from kola.select.marker import info_from_marker
 
-__all__ = ["Module", "find_tests", "info_from_marker", "read_module"]
+__all__ = ["Catalog", "Module", "find_tests", "info_from_marker", "own_root", "read_module"]
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,35 @@ class Module:
         return cls(path, suite=".".join(path.relative_to(root).parts[:-1]), name=path.stem)
 
 
-def find_tests(root: Path) -> list[TestInfo]:
-    """Every test of the tree, sorted by name, read from the syntax alone.
+@dataclass(frozen=True)
+class Catalog:
+    """The tests of a tree, sorted by name, and what could not be read of it."""
 
-    Raises ConfigError, with file and line, for a marker that is not literal or names a test twice.
-    """
-    tests = [test for module in _modules(root) for test in read_module(module)]
-    tests.sort(key=lambda test: test.name)
-    for first, second in itertools.pairwise(tests):
-        if first.name == second.name:
-            raise ConfigError(
-                f"the test name {second.name!r} is taken by {first.source}:{first.line}",
-                file=second.source,
-                line=second.line,
-                hint="give one of them another name, by its marker or its function",
-            )
-    return tests
+    tests: tuple[TestInfo, ...] = ()
+    errors: tuple[ConfigError, ...] = ()
+
+
+def own_root() -> Path:
+    """The tree of NestOS's own tests, next to this package."""
+    return Path(kola.__file__).parents[1] / "testsuites"
+
+
+def find_tests(root: Path) -> Catalog:
+    """Every test of the tree, read from the syntax alone; a bad file or name costs only its own tests."""
+    tests: dict[str, TestInfo] = {}
+    errors: list[ConfigError] = []
+    for path in sorted(root.rglob("test_*.py")):
+        try:
+            found = read_module(Module.at(path, root=root))
+        except ConfigError as error:
+            errors.append(error)
+            continue
+        for test in found:
+            if test.name in tests:
+                errors.append(_taken(test, tests[test.name]))
+            else:
+                tests[test.name] = test
+    return Catalog(tuple(tests[name] for name in sorted(tests)), tuple(errors))
 
 
 def read_module(module: Module) -> list[TestInfo]:
@@ -86,9 +99,13 @@ def read_module(module: Module) -> list[TestInfo]:
     return tests
 
 
-def _modules(root: Path) -> Iterator[Module]:
-    for path in sorted(root.rglob("test_*.py")):
-        yield Module.at(path, root=root)
+def _taken(test: TestInfo, by: TestInfo) -> ConfigError:
+    return ConfigError(
+        f"the test name {test.name!r} is taken by {by.source}:{by.line}",
+        file=test.source,
+        line=test.line,
+        hint="give one of them another name, by its marker or its function",
+    )
 
 
 def _module_marks(tree: ast.Module) -> Iterator[ast.expr]:

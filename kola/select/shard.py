@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -51,8 +50,8 @@ def by_time(names: Iterable[str], durations: Mapping[str, float], count: int) ->
 
     A name without a record counts as the median of those with one.
     """
-    recorded = [durations[name] for name in durations]
-    usual = statistics.median(recorded) if recorded else UNKNOWN_SECONDS
+    recorded = sorted(durations.values())
+    usual = recorded[len(recorded) // 2] if recorded else UNKNOWN_SECONDS
     shares: list[list[str]] = [[] for _ in range(count)]
     load = [0.0] * count
     for name in sorted(names, key=lambda name: (-durations.get(name, usual), name)):
