@@ -1,0 +1,55 @@
+"""The serial console as a person would use it: read what it shows, type, wait for a prompt."""
+
+from __future__ import annotations
+
+import re
+
+from harness.errors import DeadlineExceeded
+from harness.machine.instance import Instance
+from harness.util.deadline import Deadline
+
+_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]")
+
+
+class Console:
+    """Reads on from where the last `expect` ended."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._position = 0
+
+    def text(self, lines: int = 20) -> str:
+        """The last lines shown."""
+        return self._instance.console.text(lines)
+
+    def send(self, text: str) -> None:
+        """Type `text` as it is; nothing is appended."""
+        self._instance.type_console(text.encode())
+
+    def send_line(self, text: str = "") -> None:
+        self.send(text + "\r")
+
+    def expect(self, pattern: str, *, deadline: Deadline) -> re.Match[str]:
+        """Wait until the console shows `pattern` after what was matched last; colours are stripped.
+
+        Raises DeadlineExceeded with the last lines, or the machine's fatal incident.
+        """
+        expression = re.compile(pattern)
+        tail = self._instance.console
+        while True:
+            total = tail.total
+            shown = _ESCAPES.sub(b"", tail.since(self._position)).replace(b"\r", b"").decode(errors="replace")
+            found = expression.search(shown)
+            if found is not None:
+                rest = len(shown[found.end() :].encode())
+                self._position = total - rest
+                return found
+            if self._instance.incidents.fatal is not None:
+                raise self._instance.incidents.fatal.error(tail.text(15))
+            if deadline.expired:
+                raise DeadlineExceeded(
+                    f"waiting for the console to show {pattern!r}",
+                    seconds=deadline.elapsed,
+                    last_seen=tail.text(5),
+                )
+            tail.wait_growth(total, min(0.5, deadline.remaining))

@@ -1,0 +1,55 @@
+"""What the initramfs sends when Ignition fails: its journal as JSON lines, ended by `{}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.machine.incidents import Incident
+from harness.machine.journal import JournalEntry
+from harness.machine.streams import LineSplitter
+
+
+class InitramfsChannel:
+    """A reader of the virtio port; reports one fatal incident, naming why Ignition gave up."""
+
+    def __init__(self, path: Path, report: Callable[[Incident], None]) -> None:
+        self._path = path
+        self._report = report
+        self._reasons: list[str] = []
+        self._seen = False
+        self._done = False
+        self._lines = LineSplitter(self._line)
+
+    def __call__(self, data: bytes) -> None:
+        if data:
+            with self._path.open("ab") as dump:
+                dump.write(data)
+        self._lines(data)
+        if not data and self._seen:
+            self._finish()
+
+    def _line(self, line: bytes) -> None:
+        if line.strip() == b"{}":
+            self._finish()
+            return
+        entry = JournalEntry.parse(line)
+        if entry is None:
+            return
+        self._seen = True
+        if entry.identifier == "ignition" and entry.priority <= 3:
+            self._reasons.append(entry.message)
+
+    def _finish(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        why = f": {self._reasons[-1]}" if self._reasons else ""
+        self._report(
+            Incident(
+                name="initramfs-failure",
+                message=f"entered emergency.target in initramfs{why}",
+                source="initramfs journal",
+                fatal=True,
+            )
+        )

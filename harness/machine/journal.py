@@ -1,0 +1,142 @@
+"""The guest's journal as it streams in: a text file, a searchable memory, a source of incidents."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DeadlineExceeded
+from harness.machine.incidents import Incidents
+from harness.util.deadline import Deadline
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """One journal message (systemd.journal-fields(7))."""
+
+    time: datetime | None
+    identifier: str
+    pid: str
+    message: str
+    unit: str
+    priority: int
+    boot_id: str
+
+    @classmethod
+    def parse(cls, line: bytes) -> JournalEntry | None:
+        """From one line of `journalctl -o json`; None when the line is torn or no object."""
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            return None
+        if not isinstance(fields, dict) or "MESSAGE" not in fields:
+            return None
+        stamp = fields.get("__REALTIME_TIMESTAMP")
+        return cls(
+            time=datetime.fromtimestamp(int(stamp) / 1e6, UTC) if stamp else None,
+            identifier=_text(fields.get("SYSLOG_IDENTIFIER") or fields.get("_COMM") or ""),
+            pid=_text(fields.get("_PID") or fields.get("SYSLOG_PID") or ""),
+            message=_text(fields["MESSAGE"]),
+            unit=_text(fields.get("UNIT") or fields.get("_SYSTEMD_UNIT") or ""),
+            priority=int(_text(fields.get("PRIORITY") or "6") or 6),
+            boot_id=_text(fields.get("_BOOT_ID") or ""),
+        )
+
+    def line(self) -> str:
+        """As `journalctl -o short-precise` would show it, in UTC."""
+        stamp = self.time.strftime("%b %d %H:%M:%S.%f") if self.time else "-"
+        pid = f"[{self.pid}]" if self.pid else ""
+        return f"{stamp} {self.identifier}{pid}: {self.message}"
+
+
+def _text(value: Any) -> str:
+    """A journal field is a string, a list of bytes when it is not UTF-8, or a list of repeated values."""
+    if isinstance(value, list):
+        if all(isinstance(item, int) for item in value):
+            return bytes(value).decode(errors="replace")
+        return _text(value[0]) if value else ""
+    return "" if value is None else str(value)
+
+
+class Journal:
+    """Everything the guest logged so far. Filled by the stream's thread, read by anybody."""
+
+    def __init__(self, path: Path | None, on_text: Callable[[str], None] | None = None) -> None:
+        self._file = path.open("a", buffering=1, errors="replace") if path else None
+        self._entries: list[JournalEntry] = []
+        self._grown = threading.Condition()
+        self._on_text = on_text
+
+    def add_line(self, line: bytes) -> None:
+        entry = JournalEntry.parse(line)
+        if entry is None:
+            return
+        text = entry.line()
+        if self._file is not None and not self._file.closed:
+            self._file.write(text + "\n")
+        if self._on_text is not None:
+            self._on_text(text + "\n")
+        with self._grown:
+            self._entries.append(entry)
+            self._grown.notify_all()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def position(self) -> int:
+        """How many entries there are; a mark for `entries(since=…)`."""
+        with self._grown:
+            return len(self._entries)
+
+    def entries(
+        self, *, since: int = 0, identifier: str | None = None, unit: str | None = None
+    ) -> list[JournalEntry]:
+        with self._grown:
+            found = self._entries[since:]
+        return [
+            entry
+            for entry in found
+            if (identifier is None or entry.identifier == identifier) and (unit is None or entry.unit == unit)
+        ]
+
+    def grep(self, pattern: str, *, since: int = 0) -> list[JournalEntry]:
+        """Entries whose message matches the regular expression."""
+        expression = re.compile(pattern)
+        return [entry for entry in self.entries(since=since) if expression.search(entry.message)]
+
+    def wait_for(
+        self,
+        pattern: str,
+        *,
+        deadline: Deadline,
+        since: int = 0,
+        incidents: Incidents | None = None,
+    ) -> JournalEntry:
+        """The first entry matching `pattern`, waiting for it. Ends early on a fatal incident."""
+        expression = re.compile(pattern)
+        position = since
+        while True:
+            with self._grown:
+                fresh = self._entries[position:]
+                position += len(fresh)
+            for entry in fresh:
+                if expression.search(entry.message):
+                    return entry
+            if incidents is not None and incidents.fatal is not None:
+                raise incidents.fatal.error()
+            if deadline.expired:
+                last = self._entries[-1].message if self._entries else "an empty journal"
+                raise DeadlineExceeded(
+                    f"waiting for the journal to say {pattern!r}", seconds=deadline.elapsed, last_seen=last
+                )
+            with self._grown:
+                if len(self._entries) == position:
+                    self._grown.wait(min(0.5, deadline.remaining))

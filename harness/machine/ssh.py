@@ -1,0 +1,293 @@
+"""SSH with paramiko: one pinned, persistent connection; commands with separate streams and a deadline."""
+
+from __future__ import annotations
+
+import base64
+import io
+import select
+import shlex
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
+from harness.machine.incidents import Incidents
+from harness.util.deadline import Deadline
+
+_SLICE = 0.25
+
+
+class AuthenticationRefused(HarnessError):
+    """sshd turned the login down. `methods` are those it would have taken."""
+
+    def __init__(self, user: str, methods: Sequence[str]) -> None:
+        self.user = user
+        self.methods = tuple(methods)
+        offered = ", ".join(self.methods) or "unknown"
+        super().__init__(f"sshd refused {user}; methods it offers: {offered}")
+
+
+class ConnectionLost(HarnessError):
+    """The connection ended before the command did."""
+
+
+class CommandFailed(HarnessError):
+    """A command ended with a status nobody asked for; `completed` has all of it."""
+
+    def __init__(self, completed: Completed) -> None:
+        self.completed = completed
+        said = (completed.stderr.strip() or completed.stdout.strip())[-2000:]
+        tail = f"\n{said}" if said else ""
+        super().__init__(f"`{completed.command}` exited with status {completed.status}{tail}")
+
+
+@dataclass(frozen=True)
+class SshKey:
+    """An ed25519 key pair in OpenSSH's formats (openssh: PROTOCOL.key)."""
+
+    private: str
+    public: str
+
+    @classmethod
+    def generate(cls, comment: str) -> SshKey:
+        key = Ed25519PrivateKey.generate()
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.OpenSSH,
+            serialization.NoEncryption(),
+        )
+        public = key.public_key().public_bytes(
+            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        )
+        return cls(private.decode(), f"{public.decode()} {comment}")
+
+    def paramiko(self) -> paramiko.PKey:
+        return paramiko.Ed25519Key.from_private_key(io.StringIO(self.private))
+
+    @property
+    def blob(self) -> bytes:
+        """The public key as it travels on the wire."""
+        return base64.b64decode(self.public.split()[1])
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A finished command. `status` is negative when the remote shell was killed by a signal."""
+
+    command: str
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 0
+
+    @property
+    def lines(self) -> list[str]:
+        return self.stdout.splitlines()
+
+    def check(self) -> Completed:
+        """Itself, or CommandFailed when the status is not 0."""
+        if not self.ok:
+            raise CommandFailed(self)
+        return self
+
+
+class SshConnection:
+    """An authenticated connection to one guest."""
+
+    def __init__(self, transport: paramiko.Transport, incidents: Incidents) -> None:
+        self._transport = transport
+        self._incidents = incidents
+
+    @classmethod
+    def open(
+        cls,
+        connected: socket.socket,
+        *,
+        user: str,
+        key: SshKey | None,
+        password: str | None,
+        host_key: SshKey | None,
+        incidents: Incidents,
+        deadline: Deadline,
+    ) -> SshConnection:
+        """Handshake on a connected socket, hold the host key against `host_key`, log in.
+
+        Raises AuthenticationRefused, MachineFailure `ssh-host-key`, ConnectionLost, DeadlineExceeded.
+        """
+        transport = paramiko.Transport(connected)
+        transport.banner_timeout = transport.auth_timeout = max(1.0, deadline.remaining)
+        transport.handshake_timeout = max(1.0, deadline.remaining)
+        if host_key is not None:
+            transport.get_security_options().key_types = ["ssh-ed25519"]
+        try:
+            transport.start_client(timeout=max(1.0, deadline.remaining))
+            _hold_against(transport, host_key)
+            if password is not None:
+                transport.auth_password(user, password, fallback=False)
+            elif key is not None:
+                transport.auth_publickey(user, key.paramiko())
+            else:
+                transport.auth_none(user)
+        except paramiko.BadAuthenticationType as error:
+            transport.close()
+            raise AuthenticationRefused(user, error.allowed_types) from None
+        except paramiko.AuthenticationException:
+            transport.close()
+            raise AuthenticationRefused(user, []) from None
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            transport.close()
+            if incidents.fatal is not None:
+                raise incidents.fatal.error() from None
+            deadline.check("logging in over SSH", str(error))
+            raise ConnectionLost(f"the SSH handshake failed: {error}") from error
+        except BaseException:
+            transport.close()
+            raise
+        return cls(transport, incidents)
+
+    @property
+    def alive(self) -> bool:
+        return self._transport.is_active()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        deadline: Deadline,
+        input: str | bytes | None = None,
+        on_output: Callable[[str], None] | None = None,
+    ) -> Completed:
+        """Run a shell line, or an argument list that is quoted for the shell.
+
+        `on_output` gets text as it comes. Raises ConnectionLost, DeadlineExceeded (the command is sent
+        SIGHUP by sshd), or the machine's fatal incident.
+        """
+        line = command if isinstance(command, str) else shlex.join(command)
+        started = time.monotonic()
+        channel = self._session(line, deadline)
+        try:
+            channel.exec_command(line)
+            if input is not None:
+                channel.sendall(input.encode() if isinstance(input, str) else input)
+                channel.shutdown_write()
+            collected = _Collected(on_output)
+            while not (channel.exit_status_ready() and channel.eof_received) or channel.recv_ready():
+                self._pump(channel, collected, line, deadline)
+                if channel.closed and not channel.recv_ready() and not channel.recv_stderr_ready():
+                    break
+            collected.drain(channel)
+            if not channel.exit_status_ready():
+                self._raise_lost(line)
+            status = channel.recv_exit_status()
+        except (paramiko.SSHException, OSError, EOFError):
+            self._raise_lost(line)
+            raise
+        finally:
+            channel.close()
+        return Completed(line, status, collected.stdout, collected.stderr, time.monotonic() - started)
+
+    def _session(self, line: str, deadline: Deadline) -> paramiko.Channel:
+        if not self.alive:
+            self._raise_lost(line)
+        try:
+            return self._transport.open_session(timeout=max(0.5, deadline.remaining))
+        except (paramiko.SSHException, EOFError, OSError):
+            self._raise_lost(line)
+            raise
+
+    def _pump(self, channel: paramiko.Channel, collected: _Collected, line: str, deadline: Deadline) -> None:
+        if channel.eof_received and not channel.recv_ready() and not channel.recv_stderr_ready():
+            # Only the exit status is still to come; the descriptor would stay readable.
+            channel.status_event.wait(_SLICE)
+        else:
+            select.select([channel], [], [], _SLICE)
+        collected.drain(channel)
+        if self._incidents.fatal is not None:
+            raise self._incidents.fatal.error()
+        if deadline.expired:
+            last = (collected.stdout + collected.stderr).rstrip().rpartition("\n")[2]
+            raise DeadlineExceeded(f"running `{line}`", seconds=deadline.elapsed, last_seen=last)
+        if not self.alive:
+            collected.drain(channel)
+            if not channel.exit_status_ready():
+                self._raise_lost(line)
+
+    def _raise_lost(self, line: str) -> None:
+        if self._incidents.fatal is not None:
+            raise self._incidents.fatal.error()
+        raise ConnectionLost(f"the SSH connection ended during `{line}`")
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy one local file into the guest, its permission bits included."""
+        with self._sftp() as sftp:
+            sftp.put(str(source), target)
+            sftp.chmod(target, source.stat().st_mode & 0o777)
+
+    def put_bytes(self, data: bytes, target: str, *, mode: int = 0o644) -> None:
+        with self._sftp() as sftp:
+            with sftp.open(target, "wb") as handle:
+                handle.write(data)
+            sftp.chmod(target, mode)
+
+    def get(self, source: str, target: Path) -> None:
+        with self._sftp() as sftp:
+            sftp.get(source, str(target))
+
+    def get_bytes(self, source: str) -> bytes:
+        with self._sftp() as sftp, sftp.open(source, "rb") as handle:
+            return handle.read()
+
+    def _sftp(self) -> paramiko.SFTPClient:
+        try:
+            client = paramiko.SFTPClient.from_transport(self._transport)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise ConnectionLost(f"cannot open sftp: {error}") from error
+        if client is None:
+            raise InfrastructureError("cannot open sftp", cause="sftp")
+        return client
+
+
+def _hold_against(transport: paramiko.Transport, host_key: SshKey | None) -> None:
+    if host_key is not None and transport.get_remote_server_key().asbytes() != host_key.blob:
+        raise MachineFailure("ssh-host-key", "the guest shows another host key than it was given")
+
+
+class _Collected:
+    """The two streams of a command, decoded at the end, handed on as they come."""
+
+    def __init__(self, on_output: Callable[[str], None] | None) -> None:
+        self._out = bytearray()
+        self._err = bytearray()
+        self._on_output = on_output
+
+    def drain(self, channel: paramiko.Channel) -> None:
+        while channel.recv_ready():
+            self._take(self._out, channel.recv(65536))
+        while channel.recv_stderr_ready():
+            self._take(self._err, channel.recv_stderr(65536))
+
+    def _take(self, store: bytearray, data: bytes) -> None:
+        store += data
+        if self._on_output is not None and data:
+            self._on_output(data.decode(errors="replace"))
+
+    @property
+    def stdout(self) -> str:
+        return self._out.decode(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self._err.decode(errors="replace")

@@ -1,0 +1,152 @@
+"""One thread per machine that carries its serial ports to files and to whoever listens."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+CHUNK = 65536
+
+
+class Tail:
+    """The last `limit` bytes of a stream, and an event for those who wait for more."""
+
+    def __init__(self, limit: int = 256 * 1024) -> None:
+        self._limit = limit
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._total = 0
+        self._grown = threading.Condition()
+
+    def append(self, data: bytes) -> None:
+        with self._grown:
+            self._chunks.append(data)
+            self._size += len(data)
+            self._total += len(data)
+            while self._size - len(self._chunks[0]) >= self._limit:
+                self._size -= len(self._chunks.popleft())
+            self._grown.notify_all()
+
+    @property
+    def total(self) -> int:
+        """Bytes ever seen; a position for `since`."""
+        with self._grown:
+            return self._total
+
+    def since(self, position: int) -> bytes:
+        """What came after `position`, as far as it is still held."""
+        with self._grown:
+            held = b"".join(self._chunks)
+            wanted = self._total - position
+            return held[-wanted:] if 0 < wanted < len(held) else (held if wanted > 0 else b"")
+
+    def wait_growth(self, position: int, timeout: float) -> bool:
+        """True once more than `position` bytes have come, False after `timeout` seconds."""
+        with self._grown:
+            return self._grown.wait_for(lambda: self._total > position, timeout)
+
+    def text(self, lines: int = 20) -> str:
+        """The last lines, undecodable bytes replaced."""
+        with self._grown:
+            held = b"".join(self._chunks)
+        return "\n".join(held.decode(errors="replace").replace("\r", "").splitlines()[-lines:])
+
+
+class StreamPump:
+    """Reads every attached socket until its other end closes; never blocks the guest.
+
+    Readers are called in the pump's thread with each chunk, and with b"" at the end.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._wakeup, self._waker = socket.socketpair()
+        self._selector.register(self._wakeup, selectors.EVENT_READ, None)
+        self._open = 0
+        self._stopping = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._serve, name=f"streams {name}", daemon=True)
+        self._thread.start()
+
+    def attach(self, source: socket.socket, *readers: Callable[[bytes], None]) -> None:
+        """Take over `source`: the pump reads it and closes it."""
+        source.setblocking(False)
+        with self._lock:
+            self._open += 1
+            self._selector.register(source, selectors.EVENT_READ, readers)
+        self._waker.send(b".")
+
+    def close(self, *, drain: float = 2.0) -> None:
+        """Read what is left of streams whose writer is gone, then end the thread."""
+        self._stopping = True
+        self._waker.send(b".")
+        self._thread.join(drain)
+        with self._lock:
+            for key in list(self._selector.get_map().values()):
+                if isinstance(key.fileobj, socket.socket):
+                    key.fileobj.close()
+            self._selector.close()
+        self._waker.close()
+
+    def _serve(self) -> None:
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._wakeup:
+                    self._wakeup.recv(64)
+                elif isinstance(key.fileobj, socket.socket):
+                    self._read(key.fileobj, key.data)
+            if self._stopping and self._open == 0:
+                return
+
+    def _read(self, source: socket.socket, readers: tuple[Callable[[bytes], None], ...]) -> None:
+        try:
+            data = source.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            data = b""
+        for reader in readers:
+            reader(data)
+        if not data:
+            with self._lock:
+                self._selector.unregister(source)
+                self._open -= 1
+            source.close()
+
+
+class FileSink:
+    """A reader that appends each chunk to a file, unbuffered, so that a crash loses nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+
+    def __call__(self, data: bytes) -> None:
+        if data:
+            self._file.write(data)
+        else:
+            self._file.close()
+
+
+class LineSplitter:
+    """A reader that hands whole lines, without their ends, to `on_line`."""
+
+    def __init__(self, on_line: Callable[[bytes], None], *, limit: int = 1 << 20) -> None:
+        self._on_line = on_line
+        self._limit = limit
+        self._rest = bytearray()
+
+    def __call__(self, data: bytes) -> None:
+        if not data:
+            if self._rest:
+                self._on_line(bytes(self._rest))
+                self._rest.clear()
+            return
+        self._rest += data
+        *lines, rest = self._rest.split(b"\n")
+        self._rest = bytearray(rest[-self._limit :])
+        for line in lines:
+            self._on_line(bytes(line.rstrip(b"\r")))

@@ -1,0 +1,280 @@
+"""One running QEMU: started, watched, talked to, and gone without a trace when closed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import socket
+import tempfile
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
+from harness.ignition import IgnitionConfig
+from harness.machine.badness import Hit, Scanner
+from harness.machine.incidents import Incident, Incidents
+from harness.machine.initramfs import InitramfsChannel
+from harness.machine.journal import Journal
+from harness.machine.spec import MachineSpec
+from harness.machine.streams import FileSink, LineSplitter, StreamPump, Tail
+from harness.platform.qemu import argv, disks, firmware
+from harness.platform.qemu.accel import Accelerator, find_qemu
+from harness.platform.qemu.qmp import Qmp, send_all
+from harness.util.deadline import Deadline
+from harness.util.process import Child, spawn
+
+# Signs after which the guest will never answer again; everything else is judged by the health check.
+_DEADLY = frozenset({"emergency-shell", "dracut-fatal", "kernel-panic"})
+
+
+class QemuInstance:
+    """Implements harness.machine.instance.Instance for a local QEMU process."""
+
+    def __init__(
+        self,
+        spec: MachineSpec,
+        ignition: IgnitionConfig | None,
+        *,
+        directory: Path,
+        accelerator: Accelerator,
+        deadline: Deadline,
+    ) -> None:
+        """Start QEMU; raises ConfigError or InfrastructureError, leaving nothing behind."""
+        self._spec = spec
+        self._directory = directory
+        self._incidents = Incidents()
+        self._console = Tail()
+        self._port = 0
+        self._killed = ""
+        self._closing = False
+        self._panicked = False
+        find_qemu(spec.arch)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._journal_scanner = Scanner()
+        self._console_scanner = Scanner()
+        self._journal = Journal(directory / "journal.txt", self._scan_journal)
+        self._owned = ExitStack()
+        try:
+            self._start(ignition, accelerator, deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, ignition: IgnitionConfig | None, accelerator: Accelerator, deadline: Deadline) -> None:
+        spec, owned = self._spec, self._owned
+        owned.callback(self._journal.close)
+        self._pump = StreamPump(self._directory.name)
+        owned.callback(self._pump.close)
+        ours = {name: self._channel() for name in ("qmp", "console", "journal", "initramfs")}
+        self._typist = ours["console"][0].dup()
+        owned.callback(self._typist.close)
+        qmp_writer = ours["qmp"][0].dup()
+        owned.callback(qmp_writer.close)
+        self._qmp = Qmp(qmp_writer, self._on_event)
+        initramfs = InitramfsChannel(self._directory / "ignition-virtio-dump.txt", self._incidents.report)
+
+        with ExitStack() as handed_over:
+            files = firmware.find(spec.firmware, spec.arch)
+            fds = self._descriptors(handed_over, ours, ignition, files)
+            command = argv.build(spec, fds, accelerator=accelerator, firmware=files)
+            (self._directory / "qemu-command.txt").write_text(shlex.join(command) + "\n")
+            errors = handed_over.enter_context(tempfile.TemporaryFile())
+            self._errors = os.dup(errors.fileno())
+            owned.callback(os.close, self._errors)
+            self._child: Child = spawn(
+                command, name="qemu", pass_fds=fds.all(), stdout=errors.fileno(), stderr=errors.fileno()
+            )
+            owned.callback(self._child.stop)
+        owned.callback(self._quit)
+
+        self._pump.attach(ours["qmp"][0], LineSplitter(self._qmp.feed_line), self._on_qmp_end)
+        self._pump.attach(ours["console"][0], FileSink(self._directory / "console.txt"), self._on_console)
+        self._pump.attach(ours["journal"][0], LineSplitter(self._journal.add_line))
+        self._pump.attach(ours["initramfs"][0], initramfs)
+        threading.Thread(target=self._watch, name="qemu exit", daemon=True).start()
+        try:
+            self._qmp.negotiate(deadline.sub(30))
+            self._port = self._forwarded_port(deadline)
+            self._qmp.execute("cont", deadline=deadline)
+        except InfrastructureError as error:
+            if error.cause == "qemu-exited":
+                raise self._died("QEMU did not start") from None
+            raise
+
+    def _channel(self) -> tuple[socket.socket, socket.socket]:
+        """A socket pair: our end, and QEMU's, which is closed here once QEMU has inherited it."""
+        return socket.socketpair()
+
+    def _descriptors(
+        self,
+        handed_over: ExitStack,
+        channels: dict[str, tuple[socket.socket, socket.socket]],
+        ignition: IgnitionConfig | None,
+        files: firmware.FirmwareFiles | None,
+    ) -> argv.Descriptors:
+        spec = self._spec
+        for _, theirs in channels.values():
+            handed_over.callback(theirs.close)
+
+        def keep(descriptor: int) -> int:
+            handed_over.callback(os.close, descriptor)
+            return descriptor
+
+        config = None
+        if ignition is not None:
+            text = ignition.to_json()
+            saved = ignition.redact().to_json()
+            (self._directory / "ignition.json").write_text(json.dumps(json.loads(saved), indent=2) + "\n")
+            config = keep(os.memfd_create("ignition"))
+            os.write(config, text.encode() if isinstance(text, str) else text)
+        overlay = keep(disks.create_overlay(spec.image, spec.image_format, spec.primary_size))
+        extra = []
+        for disk in spec.disks:
+            if disk.size_gib is None:
+                raise ConfigError("an additional disk needs a size", hint="write it as 10G")
+            extra.append(argv.DiskFile(keep(disks.create_empty(disk.size_gib)), "raw", disk.options))
+        return argv.Descriptors(
+            qmp=channels["qmp"][1].fileno(),
+            console=channels["console"][1].fileno(),
+            journal=channels["journal"][1].fileno(),
+            initramfs=channels["initramfs"][1].fileno(),
+            primary=argv.DiskFile(overlay, "qcow2", spec.primary_disk),
+            disks=tuple(extra),
+            ignition=config,
+            efi_variables=keep(firmware.private_variables(files)) if files else None,
+        )
+
+    def _forwarded_port(self, deadline: Deadline) -> int:
+        table = self._qmp.hmp("info usernet", deadline=deadline)
+        found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\s", table)
+        if found is None:
+            raise InfrastructureError("QEMU names no forwarded SSH port", cause="no-ssh-port", evidence=table)
+        return int(found[1])
+
+    # What the streams bring
+
+    def _on_console(self, data: bytes) -> None:
+        if not data:
+            for hit in self._console_scanner.close():
+                self._report_hit(hit, "console")
+            return
+        self._console.append(data)
+        for hit in self._console_scanner.feed(data):
+            self._report_hit(hit, "console")
+
+    def _scan_journal(self, text: str) -> None:
+        for hit in self._journal_scanner.feed(text):
+            self._report_hit(hit, "journal")
+
+    def _report_hit(self, hit: Hit, source: str) -> None:
+        slug = hit.pattern.slug
+        self._incidents.report(
+            Incident(
+                name=slug,
+                message=f"{hit.message}: {hit.text}" if hit.text not in hit.message else hit.message,
+                source=f"{source} line {hit.line}",
+                fatal=slug in _DEADLY,
+                warn_only=hit.pattern.warn_only,
+            )
+        )
+
+    def _on_event(self, event: str, data: dict[str, Any]) -> None:
+        if event == "GUEST_PANICKED":
+            self._incidents.report(
+                Incident("kernel-panic", "the guest's kernel panicked", "QEMU", fatal=True)
+            )
+
+    def _on_qmp_end(self, data: bytes) -> None:
+        if not data:
+            self._qmp.feed_end()
+
+    def _watch(self) -> None:
+        """Tell waiters at once when QEMU ends that nobody asked to end."""
+        while self._child.wait(3600) is None:
+            continue
+        if not self._closing:
+            error = self._died("QEMU ended while its guest was needed")
+            self._incidents.report(
+                Incident("qemu-exited", error.message, "QEMU", fatal=True, infrastructure=True)
+            )
+
+    def _died(self, summary: str) -> InfrastructureError:
+        if self._killed:
+            return InfrastructureError(f"the machine was stopped: {self._killed}", cause="machine-killed")
+        self._child.wait(5)
+        said = os.pread(self._errors, 4000, 0).decode(errors="replace").strip()
+        words = f"{summary}: it {self._child.describe_exit()}" + (f", saying: {said}" if said else "")
+        return InfrastructureError(words, cause="qemu-exited", evidence=self._console.text(5))
+
+    # The Instance protocol
+
+    @property
+    def spec(self) -> MachineSpec:
+        return self._spec
+
+    @property
+    def directory(self) -> Path:
+        return self._directory
+
+    @property
+    def console(self) -> Tail:
+        return self._console
+
+    @property
+    def journal(self) -> Journal:
+        return self._journal
+
+    @property
+    def incidents(self) -> Incidents:
+        return self._incidents
+
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def qmp(self) -> Qmp:
+        return self._qmp
+
+    @property
+    def ssh_endpoint(self) -> tuple[str, int]:
+        return ("127.0.0.1", self._port)
+
+    def type_console(self, data: bytes) -> None:
+        send_all(self._typist, data, Deadline(10))
+
+    def reset(self) -> None:
+        self._qmp.execute("system_reset", deadline=Deadline(10))
+
+    def kill(self, reason: str) -> None:
+        self._killed = self._killed or reason
+        self._child.stop()
+
+    def screenshot(self, path: Path) -> None:
+        self._qmp.execute("screendump", deadline=Deadline(10), filename=str(path.resolve()), format="png")
+
+    def wait_exit(self, deadline: Deadline) -> None:
+        if self._child.wait(deadline.remaining) is None:
+            raise DeadlineExceeded(
+                "waiting for the machine to power off",
+                seconds=deadline.elapsed,
+                last_seen=self._console.text(1),
+            )
+
+    def _quit(self) -> None:
+        """SIGKILL is enough: overlays are nameless and nothing of the guest is kept."""
+        self._closing = True
+        self._child.stop()
+
+    def close(self) -> None:
+        """End QEMU, drain its streams to their files, close everything. May be called again."""
+        self._closing = True
+        self._owned.close()

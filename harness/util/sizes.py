@@ -1,0 +1,30 @@
+"""Byte sizes as people write them."""
+
+from __future__ import annotations
+
+import re
+
+from harness.errors import ConfigError
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+_UNITS = {"": 1, "B": 1, "K": 1024, "M": MIB, "G": GIB, "T": 1024 * GIB}
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `10G`, `512M`, `4096`; powers of 1024, an optional `iB` tail. Raises ConfigError."""
+    found = re.fullmatch(r"(\d+)\s*([BKMGT]?)(?:iB|B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise ConfigError(f"not a size: {text!r}", hint="write a whole number with K, M, G or T, such as 10G")
+    return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def show_size(count: int) -> str:
+    """`10.0 GiB` for people."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.1f} {unit}" if unit != "B" else f"{count} B"
+        value /= 1024
+    return f"{value:.1f} TiB"
