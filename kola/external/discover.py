@@ -173,21 +173,28 @@ def _contents(directory: Path) -> _Contents:
     with os.scandir(directory) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
-        if entry.is_dir():
-            if entry.name == _DATA:
-                contents.special.add(_DATA)
-            else:
-                contents.subdirectories.append(entry.name)
-        elif entry.is_file():
-            if entry.name in _SPECIAL and entry.name != _DATA:
-                contents.special.add(entry.name)
-            elif entry.stat().st_mode & 0o001:
-                contents.executables.append(entry.name)
-            elif _has_shebang(directory / entry.name):
-                contents.scripts.append(entry.name)
-        elif entry.is_symlink():
+        try:
+            _sort(entry, contents)
+        except OSError:  # a symbolic link that leads in a circle, or where we may not look
             contents.dangling.append(entry.name)
     return contents
+
+
+def _sort(entry: os.DirEntry[str], contents: _Contents) -> None:
+    if entry.is_dir():
+        if entry.name == _DATA:
+            contents.special.add(_DATA)
+        else:
+            contents.subdirectories.append(entry.name)
+    elif entry.is_file():
+        if entry.name in _SPECIAL and entry.name != _DATA:
+            contents.special.add(entry.name)
+        elif entry.stat().st_mode & 0o001:
+            contents.executables.append(entry.name)
+        elif _has_shebang(entry.path):
+            contents.scripts.append(entry.name)
+    elif entry.is_symlink():
+        contents.dangling.append(entry.name)
 
 
 def _add_tests(directory: Path, prefix: str, contents: _Contents, findings: _Findings) -> None:
@@ -231,12 +238,14 @@ def _trouble(directory: Path, contents: _Contents) -> ConfigError | None:
 
 
 def _dangling(path: Path) -> ConfigError:
-    return ConfigError(f"a symbolic link to nowhere ({path.readlink()})", file=path)
+    if path.is_symlink():
+        return ConfigError(f"a symbolic link to nowhere ({path.readlink()})", file=path)
+    return ConfigError("cannot be read", file=path)
 
 
-def _has_shebang(path: Path) -> bool:
+def _has_shebang(path: str) -> bool:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - once for every file that is no test
             return file.read(2) == b"#!"
     except OSError:
         return False

@@ -141,10 +141,15 @@ def test_a_name_given_twice_is_the_second_ones_error(tmp_path: Path) -> None:
 def test_dangling_links_are_errors_of_their_own(tmp_path: Path) -> None:
     top = tree(tmp_path, {"a/x*": "", "b/y*": ""})
     (top / "a/gone").symlink_to("nowhere")
+    (top / "a/circle").symlink_to("circle")
     (top / "b/data").symlink_to("nowhere")
     discovery = found(top)
     assert names(discovery) == ["ext.proj.a.x"]
-    assert [broken.name for broken in discovery.broken] == ["ext.proj.a.gone", "ext.proj.b.y"]
+    assert [broken.name for broken in discovery.broken] == [
+        "ext.proj.a.circle",
+        "ext.proj.a.gone",
+        "ext.proj.b.y",
+    ]
 
 
 def test_order_does_not_depend_on_the_file_system(tmp_path: Path) -> None:
