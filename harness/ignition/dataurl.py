@@ -25,7 +25,7 @@ def encode(content: bytes, *, compress: bool = True) -> tuple[str, str]:
 
     That is "" or "gzip"; write it even when empty, or a merge could inherit another one.
     """
-    url = "data:," + quote(content, safe=_UNRESERVED)
+    url = percent_encode(content)
     plain = "data:;base64," + base64.b64encode(content).decode()
     if len(plain) < len(url):
         url = plain
@@ -64,3 +64,8 @@ def unpack(url: str, compression: str | None) -> bytes:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as wrong:
         raise ValueError(f"invalid gzip data: {wrong}") from None
+
+
+def percent_encode(content: bytes) -> str:
+    """The encoding of Ignition 3.0 times: whatever the size, percent escapes."""
+    return "data:," + quote(content, safe=_UNRESERVED)

@@ -36,6 +36,11 @@ def dotted(path: Path) -> str:
     return ".".join(("$", *(str(part) for part in path)))
 
 
+def undotted(path: str) -> Path:
+    """The inverse of `dotted` for keys of a config, which have no dots."""
+    return tuple(int(part) if part.isdigit() else part for part in path.split(".")[1:])
+
+
 def error(path: Path, message: str, line: int | None = None) -> Finding:
     return Finding(Severity.ERROR, dotted(path), message, line)
 

@@ -1,0 +1,5 @@
+"""Butane translation: `translate` a text and get an `IgnitionConfig` with warnings."""
+
+from harness.ignition.butane.translate import Translation, translate
+
+__all__ = ["Translation", "translate"]
