@@ -145,13 +145,13 @@ def _unscoped(entries: list[Entry], options: Selection) -> list[str]:
     if streams and options.stream is None:
         notices.append(
             f"{streams[0].file}: the stream of this build is unknown, so {_count(streams)} bound to streams"
-            " do not apply; name it with --denylist-stream"
+            " went unheeded; name it with --denylist-stream"
         )
     versions = [entry for entry in entries if entry.osversion]
     if versions and options.osversion is None:
         notices.append(
             f"{versions[0].file}: the OS version of this build is unknown, so {_count(versions)}"
-            " bound to versions do not apply"
+            " bound to versions went unheeded"
         )
     return notices
 
