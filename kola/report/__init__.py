@@ -1,0 +1,41 @@
+"""What happened, told to people and programs: results, and the reports that are made of them."""
+
+from kola.report.attachments import Attachment, attachments
+from kola.report.console import Console, Palette
+from kola.report.events import Event, EventKind, EventLog, read_events
+from kola.report.layout import directory_of_test
+from kola.report.properties import Properties, write_properties
+from kola.report.report_json import write_report
+from kola.report.rerun import as_pattern, failed_names, last_report
+from kola.report.result import Filtered, RunResult, TestResult
+from kola.report.summary import closing_line, summary
+from kola.report.tap import write_tap
+from kola.report.verdict import ExitCode, exit_code, overall, worst
+
+__all__ = [
+    "Attachment",
+    "Console",
+    "Event",
+    "EventKind",
+    "EventLog",
+    "ExitCode",
+    "Filtered",
+    "Palette",
+    "Properties",
+    "RunResult",
+    "TestResult",
+    "as_pattern",
+    "attachments",
+    "closing_line",
+    "directory_of_test",
+    "exit_code",
+    "failed_names",
+    "last_report",
+    "overall",
+    "read_events",
+    "summary",
+    "worst",
+    "write_properties",
+    "write_report",
+    "write_tap",
+]

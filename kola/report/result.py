@@ -85,7 +85,7 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Filtered:
-    """A test that was selected by nobody's pattern but taken out by a filter, and why."""
+    """A test that did not run because a filter took it out: at which stage (`denylist`), and why."""
 
     name: str
     stage: str

@@ -1,0 +1,113 @@
+"""What a person sees while tests run, in the lines kola's users know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TextIO
+
+from kola.model import Verdict
+from kola.report.result import TestResult
+from kola.report.telling import plain
+
+_STEP = "    "
+_SHOWN_LINES = 40
+
+_CODES = {
+    Verdict.PASS: "32",
+    Verdict.FAIL: "31;1",
+    Verdict.WARN: "33",
+    Verdict.FLAKY: "33",
+    Verdict.SKIP: "34",
+}
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours, or none."""
+
+    on: bool
+
+    @classmethod
+    def of(cls, out: TextIO, environ: Mapping[str, str] = os.environ) -> Palette:
+        """Colour only on a terminal that can, and when NO_COLOR (no-color.org) is not set."""
+        return cls(
+            out.isatty() and not environ.get("NO_COLOR") and environ.get("TERM", "") not in ("", "dumb")
+        )
+
+    def verdict(self, verdict: Verdict, text: str | None = None) -> str:
+        return self._paint(_CODES[verdict], text if text is not None else verdict.value)
+
+    def bold(self, text: str) -> str:
+        return self._paint("1", text)
+
+    def dim(self, text: str) -> str:
+        return self._paint("2", text)
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\033[{code}m{text}\033[0m" if self.on and text else text
+
+
+class Console:
+    """Writes the lines of a run to `out`, each piece in one write so that parallel tests do not mix."""
+
+    def __init__(self, out: TextIO, *, palette: Palette | None = None) -> None:
+        self._out = out
+        self.palette = palette or Palette.of(out)
+
+    def started(self, name: str) -> None:
+        self.write(f"=== RUN   {plain(name)}\n")
+
+    def finished(self, result: TestResult) -> None:
+        """The verdict; under it the reason or the end of the output, then the subtests indented by four."""
+        self.write("".join(f"{line}\n" for line in self._lines(result, depth=0)))
+
+    def write(self, text: str) -> None:
+        """Write and flush; what the stream's encoding cannot say becomes `?`."""
+        encoding = self._out.encoding or "utf-8"
+        self._out.write(text.encode(encoding, "replace").decode(encoding))
+        self._out.flush()
+
+    def _lines(self, result: TestResult, *, depth: int) -> list[str]:
+        indent = _STEP * depth
+        word = self.palette.verdict(result.verdict)
+        lines = [f"{indent}--- {word}: {plain(result.name)} ({result.seconds:.2f}s)"]
+        lines += [f"{indent}{_STEP * 2}{line}".rstrip() for line in _explanation(result)]
+        for sub in result.subtests:
+            lines += self._lines(_under(result, sub), depth=depth + 1)
+        return lines
+
+
+def headline(result: TestResult) -> str:
+    """`guest: kernel-panic`: who has to act, and the stable name of why; `test failure` without one."""
+    if result.kind is None:
+        return result.cause
+    return f"{result.kind.value}: {result.cause}" if result.cause else f"{result.kind.value} failure"
+
+
+def _under(parent: TestResult, sub: TestResult) -> TestResult:
+    return replace(sub, name=f"{parent.name}/{sub.name}")
+
+
+def _explanation(result: TestResult) -> list[str]:
+    match result.verdict:
+        case Verdict.PASS:
+            return []
+        case Verdict.SKIP:
+            return plain(result.reason).splitlines()
+        case Verdict.FLAKY:
+            head = headline(result)
+            return [f"passed at attempt {result.attempts}" + (f", before that {head}" if head else "")]
+        case Verdict.WARN | Verdict.FAIL:
+            return [
+                *plain(result.reason).splitlines(),
+                *([head] if (head := headline(result)) else []),
+                *_tail(plain(result.output).splitlines()),
+            ]
+
+
+def _tail(lines: list[str]) -> list[str]:
+    if len(lines) <= _SHOWN_LINES:
+        return lines
+    return [f"… {len(lines) - _SHOWN_LINES} earlier lines are in report.json", *lines[-_SHOWN_LINES:]]

@@ -1,0 +1,169 @@
+"""The end of a run: what a release engineer must know, and the one line that says it all."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kola.model import Verdict
+from kola.report.console import Palette, headline
+from kola.report.layout import directory_of_test
+from kola.report.rerun import as_pattern
+from kola.report.result import RunResult, TestResult
+from kola.report.telling import plain, shorten, telling_line
+
+_NAMES_SHOWN = 4
+_COUNTED = (
+    (Verdict.FAIL, "failed"),
+    (Verdict.WARN, "warned"),
+    (Verdict.FLAKY, "flaky"),
+    (Verdict.SKIP, "skipped"),
+    (Verdict.PASS, "passed"),
+)
+
+
+def default_again(run: RunResult) -> Callable[[TestResult], str]:
+    """The command that runs one test again, for a run that was given no further options."""
+    platform = "" if run.platform == "qemu" else f"-p {shlex.quote(run.platform)} "
+    return lambda test: f"kola run {platform}{shlex.quote(as_pattern(test.name))}"
+
+
+def summary(
+    run: RunResult,
+    *,
+    palette: Palette,
+    again: Callable[[TestResult], str] | None = None,
+) -> str:
+    """The block before the closing line: what failed and why, what else to look at, the counts.
+
+    The worst comes last, next to the prompt. `again` gives the command that runs a test again.
+    """
+    repeat = again or default_again(run)
+    blocks = [
+        _notices(run.notices, palette),
+        _filtered(run, palette),
+        _skipped(run.tests, palette),
+        _short(run.tests, palette),
+        *[_failure(run, test, palette, repeat(test)) for test in run.tests if test.failed],
+        _counts(run, palette),
+    ]
+    return "\n" + "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def closing_line(run: RunResult, *, palette: Palette) -> str:
+    """kola's last line: PASS or FAIL, by the exit status' own measure, and where everything is."""
+    verdict = Verdict.FAIL if run.count(Verdict.FAIL) or run.interrupted else Verdict.PASS
+    return f"{palette.verdict(verdict)}, output in {run.output_dir}\n"
+
+
+def show_seconds(seconds: float) -> str:
+    """`8.3 s`, `4 min 12 s`, `1 h 02 min` for people."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def _counts(run: RunResult, palette: Palette) -> list[str]:
+    counts = [
+        palette.verdict(verdict, f"{count} {word}")
+        for verdict, word in _COUNTED
+        if (count := run.count(verdict))
+    ]
+    if run.filtered:
+        counts.append(f"{len(run.filtered)} filtered out")
+    subject = " ".join(word for word in (run.distro, run.version, run.arch) if word)
+    lines = [
+        f"{', '.join(counts) or 'no tests ran'} in {show_seconds(run.seconds)}: {subject} on {run.platform}"
+    ]
+    if run.interrupted:
+        lines.append(palette.verdict(Verdict.FAIL, f"interrupted: {plain(run.interrupted)}"))
+    return lines
+
+
+def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -> list[str]:
+    line = _most_telling(test)
+    return [
+        f"{palette.verdict(Verdict.FAIL)}  {palette.bold(plain(test.name))}  "
+        + palette.dim(f"({show_seconds(test.seconds)})"),
+        *_indented(f"{headline(test)}{_in_failed_subtests(test)}".strip()),
+        *_indented(line if line != headline(test) else ""),
+        f"      files  {_directory(run.output_dir, test)}",
+        f"      again  {command}",
+    ]
+
+
+def _most_telling(test: TestResult) -> str:
+    """Of the test itself, else of its first failed subtest."""
+    own = telling_line(test.output)
+    return own or next((line for sub in test.subtests if sub.failed and (line := _most_telling(sub))), "")
+
+
+def _in_failed_subtests(test: TestResult) -> str:
+    failed = [plain(sub.name) for sub in test.subtests if sub.failed]
+    return f" in {_some(failed)}" if failed else ""
+
+
+def _directory(output_dir: Path, test: TestResult) -> Path:
+    """The machine's own directory if there was but one, else the test's."""
+    inside = test.machines[0] if len(test.machines) == 1 else Path(directory_of_test(test.name))
+    return output_dir / inside
+
+
+def _short(tests: Iterable[TestResult], palette: Palette) -> list[str]:
+    """Warnings and flaky tests, a line or two each."""
+    lines = []
+    for test in tests:
+        if test.verdict is Verdict.WARN:
+            why = test.reason or headline(test) or "failed, but only warns"
+            lines.append(f"{palette.verdict(Verdict.WARN)}  {plain(test.name)}  {shorten(plain(why))}")
+            lines += _indented(_most_telling(test))
+        elif test.verdict is Verdict.FLAKY:
+            why = f"passed at attempt {test.attempts}"
+            before = f", before that {headline(test)}" if headline(test) else ""
+            lines.append(f"{palette.verdict(Verdict.FLAKY)} {plain(test.name)}  {why}{before}")
+    return lines
+
+
+def _skipped(tests: Iterable[TestResult], palette: Palette) -> list[str]:
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for test in tests:
+        if test.verdict is Verdict.SKIP:
+            reasons[plain(test.reason) or "no reason given"].append(plain(test.name))
+    return [
+        f"{palette.verdict(Verdict.SKIP)}  {len(names)} × {shorten(reason)} ({_some(names)})"
+        for reason, names in _most_first(reasons)
+    ]
+
+
+def _filtered(run: RunResult, palette: Palette) -> list[str]:
+    stages: dict[str, list[str]] = defaultdict(list)
+    for entry in run.filtered:
+        key = f"{entry.stage}: {entry.reason}" if entry.reason else entry.stage
+        stages[plain(key)].append(plain(entry.name))
+    lines = [f"      {len(names)} × {shorten(why)} ({_some(names)})" for why, names in _most_first(stages)]
+    return [palette.bold("Filtered out"), *lines] if lines else []
+
+
+def _notices(notices: Iterable[str], palette: Palette) -> list[str]:
+    return [
+        f"{palette.bold('NOTE')}  {line}" for notice in dict.fromkeys(notices) for line in [plain(notice)]
+    ]
+
+
+def _most_first(groups: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(names[:_NAMES_SHOWN]) + more
+
+
+def _indented(text: str) -> list[str]:
+    return [f"      {line}" for line in text.splitlines()]
