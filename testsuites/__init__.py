@@ -1,0 +1,1 @@
+"""What NestOS promises, held against machines."""

@@ -1,0 +1,1 @@
+"""A machine as it comes: what holds after one boot, nothing configured."""

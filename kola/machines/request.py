@@ -1,0 +1,113 @@
+"""What `@pytest.mark.machine(...)` asks for, as a spec."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ConfigError
+from harness.ignition import IgnitionConfig
+from harness.machine.spec import Disk, Firmware, HostDirectory, MachineSpec
+
+_KNOWN = (
+    "memory_mib",
+    "cpus",
+    "firmware",
+    "disks",
+    "primary_disk",
+    "primary_size",
+    "additional_nics",
+    "numa_nodes",
+    "internet",
+    "swtpm",
+    "kernel_args",
+    "firstboot_kernel_args",
+    "host_directories",
+    "qemu_args",
+    "ignition",
+    "boot",
+    "opt_out",
+)
+
+
+@dataclass(frozen=True)
+class MachineRequest:
+    """One machine a test asks for. `boot` is `auto` or `cold`; `opt_out` names health checks."""
+
+    spec: MachineSpec
+    ignition: IgnitionConfig | None = None
+    boot: str = "auto"
+    opt_out: frozenset[str] = frozenset()
+
+    @property
+    def first_boot_matters(self) -> bool:
+        """Whether the machine differs from a clone's before its first boot ends."""
+        return self.boot == "cold" or self.ignition is not None
+
+
+def request_from_markers(
+    base: MachineSpec, markers: Iterable[Mapping[str, Any]], *, source: Path, line: int | None
+) -> MachineRequest:
+    """Merge keywords of markers, outermost first, over the run's default machine.
+
+    Raises ConfigError naming the test's file and line for what no machine can be.
+    """
+    words: dict[str, Any] = {}
+    for marker in markers:
+        words |= marker
+    try:
+        return _request(base, words)
+    except ConfigError as error:
+        raise ConfigError(error.message, file=source, line=line, hint=error.hint) from None
+
+
+def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
+    for key in words:
+        if key not in _KNOWN:
+            near = difflib.get_close_matches(key, _KNOWN, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_KNOWN)}"
+            raise ConfigError(f"machine marker: unknown keyword {key!r}", hint=hint)
+    spec = base
+    for key in (
+        "memory_mib",
+        "cpus",
+        "additional_nics",
+        "numa_nodes",
+        "internet",
+        "swtpm",
+        "kernel_args",
+        "firstboot_kernel_args",
+        "primary_size",
+    ):
+        if key in words:
+            spec = replace(spec, **{key: words[key]})
+    if "firmware" in words:
+        spec = replace(spec, firmware=Firmware.parse(words["firmware"]))
+    if "disks" in words:
+        spec = replace(spec, disks=tuple(Disk.parse(text) for text in words["disks"]))
+    if "primary_disk" in words:
+        text = str(words["primary_disk"])
+        disk = Disk.parse(text if ":" in text or text[:1].isdigit() else ":" + text)
+        spec = replace(spec, primary_disk=disk.options)
+        if disk.size_gib is not None:
+            spec = replace(spec, primary_size=f"{disk.size_gib}G")
+    if "host_directories" in words:
+        spec = replace(spec, host_directories=tuple(_directory(entry) for entry in words["host_directories"]))
+    if "qemu_args" in words:
+        spec = replace(spec, extra_qemu_args=(*spec.extra_qemu_args, *words["qemu_args"]))
+    boot = words.get("boot", "auto")
+    if boot not in ("auto", "cold"):
+        raise ConfigError(f"machine marker: boot {boot!r}", hint='write boot="cold", or leave it out')
+    config = words.get("ignition")
+    if isinstance(config, dict):
+        config = IgnitionConfig.from_dict(config)
+    return MachineRequest(spec, config, boot, frozenset(words.get("opt_out", ())))
+
+
+def _directory(entry: Any) -> HostDirectory:
+    if isinstance(entry, HostDirectory):
+        return entry
+    raise ConfigError(f"machine marker: {entry!r} is no HostDirectory")

@@ -1,0 +1,41 @@
+"""The pytest plugin: kola's tests as pytest items, with machines, verdicts and reports.
+
+Loaded by `-p kola.plugin` (which `kola run` passes) or by the checkout's conftest.py. It stays out of
+sessions that run no kola tests.
+"""
+
+from kola.plugin.fixtures import distro, machine, new_machine
+from kola.plugin.hooks import (
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_generate_tests,
+    pytest_runtest_call,
+    pytest_runtest_makereport,
+    pytest_runtest_protocol,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+    pytest_sessionstart,
+    pytest_unconfigure,
+)
+from kola.plugin.node import pytest_configure_node, pytest_handlecrashitem, pytest_xdist_make_scheduler
+
+__all__ = [
+    "distro",
+    "machine",
+    "new_machine",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_generate_tests",
+    "pytest_handlecrashitem",
+    "pytest_runtest_call",
+    "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_runtest_teardown",
+    "pytest_sessionstart",
+    "pytest_unconfigure",
+    "pytest_xdist_make_scheduler",
+]

@@ -1,0 +1,63 @@
+"""The fixtures test authors use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.artifact import Distro
+from harness.machine.machine import Machine
+from kola.machines import MachineRequest, request_from_markers
+from kola.plugin.keys import CONTEXT, STATE
+from kola.plugin.state import WorkerState
+
+
+def _request(item: pytest.Item, state: WorkerState, **overrides: Any) -> MachineRequest:
+    markers = [dict(mark.kwargs) for mark in item.iter_markers("machine")]
+    line = item.location[1]
+    return request_from_markers(
+        state.plan.base_spec(),
+        [*reversed(markers), overrides],
+        source=item.path,
+        line=line + 1 if line is not None else None,
+    )
+
+
+@pytest.fixture
+def new_machine(request: pytest.FixtureRequest) -> Callable[..., Machine]:
+    """Calling it gives one more machine; keywords as of `@pytest.mark.machine`, over the test's own.
+
+    With `wait=False` the machine is handed over as soon as it is switched on.
+    """
+    item = request.node
+    state, context = item.config.stash[STATE], item.stash[CONTEXT]
+
+    def make(*, wait: bool = True, **overrides: Any) -> Machine:
+        wanted = _request(item, state, **overrides)
+        give: Callable[..., Machine] = state.lessor.lease if wait else state.lessor.start
+        return give(
+            wanted,
+            directory=context.directory,
+            deadline=context.deadline,
+            publish=context.publish,
+            started=context.started,
+        )
+
+    return make
+
+
+@pytest.fixture
+def machine(new_machine: Callable[..., Machine]) -> Machine:
+    """A machine of this test's own, booted and well."""
+    return new_machine()
+
+
+@pytest.fixture
+def distro(request: pytest.FixtureRequest) -> Distro:
+    """The profile of the distribution under test."""
+    return request.config.stash[STATE].plan.distro
+
+
+__all__ = ["distro", "machine", "new_machine"]

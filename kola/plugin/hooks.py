@@ -1,0 +1,184 @@
+"""pytest's hooks as kola answers them."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ConfigError
+from kola.plugin import protocol
+from kola.plugin.items import identify
+from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
+from kola.plugin.recorder import Recorder
+from kola.plugin.state import WorkerState
+from kola.plugin.watchdog import watch
+from kola.plugin.worker import die_with_parent, run_without_prefetch
+from kola.run.arguments import add_run_arguments
+from kola.run.plan import RunPlan
+from kola.run.resolve import resolve
+from kola.select.catalog import own_root
+
+_WATCH: pytest.StashKey[ExitStack] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("kola")
+    group.addoption(
+        "--kola",
+        metavar="OPTIONS",
+        default=None,
+        help="options of `kola run` as one string, such as --kola '--qemu-image FILE'",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "kola(**keywords): what selection and reports know of a test")
+    config.addinivalue_line("markers", "machine(**keywords): what machine a test needs")
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        die_with_parent()
+        if "kola" in workerinput:
+            config.stash[PLAN] = RunPlan.from_json(workerinput["kola"])
+        return
+    handed = getattr(config.option, "kola_resolved", None)
+    if handed is None and not _wanted(config):
+        return
+    if handed is None:
+        try:
+            handed = resolve(_parse(config.getoption("--kola") or ""), tell=_tell)
+        except ConfigError as error:
+            raise pytest.UsageError(str(error)) from None
+    config.stash[PLAN] = handed.plan
+    config.pluginmanager.register(Recorder(config, handed), "kola-recorder")
+
+
+def _wanted(config: pytest.Config) -> bool:
+    """Whether this session is about kola's tests: told so, or pointed at the suites."""
+    if config.getoption("--kola") is not None:
+        return True
+    if config.option.help or config.option.version or config.option.collectonly:
+        return False
+    own = own_root()
+    for argument in config.args:
+        path = Path(argument.partition("::")[0]).absolute()
+        if path == own or own in path.parents:
+            return True
+    return False
+
+
+def _parse(text: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="pytest --kola", add_help=False)
+    add_run_arguments(parser)
+    return parser.parse_args(shlex.split(text))
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    plan = config.stash.get(PLAN, None)
+    if plan is None:
+        return
+    config.stash[STATE] = WorkerState(plan)
+    if hasattr(config, "workerinput"):
+        run_without_prefetch(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    state = config.stash.get(STATE, None)
+    if state is not None:
+        state.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`--multiply N`: every test N times, as kola numbers them."""
+    plan = metafunc.config.stash.get(PLAN, None)
+    if plan is None or plan.multiply <= 1 or not any(metafunc.definition.iter_markers("kola")):
+        return
+    metafunc.fixturenames.append("kola_copy")
+    metafunc.parametrize("kola_copy", range(plan.multiply))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every kola test its name; leave out what was not chosen."""
+    plan = config.stash.get(PLAN, None)
+    if plan is None:
+        return
+    chosen = frozenset(plan.tests)
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        info = identify(item)
+        if info is None:
+            kept.append(item)
+            continue
+        item.stash[INFO] = info
+        item.extra_keyword_matches.add(info.name)
+        (kept if _base_name(info.name) in chosen or info.name in chosen else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
+def _base_name(name: str) -> str:
+    """The name without a parametrization's `[id]`: selection knows one test a function."""
+    return name.partition("[")[0]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    if INFO not in item.stash:
+        return None
+    protocol.run(item)
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if CONTEXT in item.stash:
+        stack = ExitStack()
+        item.stash[_WATCH] = stack
+        stack.enter_context(watch(item.stash[CONTEXT]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    context = item.stash.get(CONTEXT, None)
+    result = yield
+    if context is not None:
+        plan = item.config.stash[STATE].plan
+        opt_out = frozenset(
+            name for mark in item.iter_markers("machine") for name in mark.kwargs.get("opt_out", ())
+        )
+        protocol.check_after(context, opt_out=opt_out, warnings_only=plan.console_warnings_only)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    context = item.stash.get(CONTEXT, None)
+    if context is not None:
+        item.stash[_WATCH].close()
+    try:
+        return (yield)
+    finally:
+        if context is not None:
+            context.close_machines()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    protocol.enrich(item, call)
+    return (yield)

@@ -1,0 +1,167 @@
+"""Collects what comes of every test, wherever it ran, and writes the reports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kola.model import FailureKind, Verdict
+from kola.report.console import Console
+from kola.report.events import EventLog
+from kola.report.properties import Properties, write_properties
+from kola.report.report_json import write_report
+from kola.report.result import Filtered, RunResult, TestResult
+from kola.report.summary import closing_line, summary
+from kola.report.tap import write_tap
+from kola.report.verdict import exit_code
+from kola.run.resolve import Resolved
+
+
+class Recorder:
+    """The controller's (or the only) process' memory of a run."""
+
+    def __init__(self, config: pytest.Config, resolved: Resolved) -> None:
+        self._config = config
+        self._resolved = resolved
+        self._plan = resolved.plan
+        self._results: dict[str, TestResult] = {}
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self._interrupted = ""
+        self._workers: list[int] = []
+        self._silent = config.pluginmanager.has_plugin("terminalreporter")
+        self.console = Console(sys.stdout)
+        self.run: RunResult | None = None
+        args = config.option
+        self._warn_exits_77 = bool(getattr(args, "kola_warn_exits_77", False))
+        self._tapfile: Path | None = getattr(args, "kola_tapfile", None)
+        self._events = EventLog(resolved.output.events)
+        self._events.emit("run-start", build=self._plan.build_id, tests=len(self._plan.tests))
+        write_properties(
+            Properties(
+                cmdline=sys.argv,
+                platform=self._plan.platform,
+                distro=self._plan.distro_name,
+                qemu_image=str(self._plan.image),
+                qemu_image_size=self._plan.defaults.primary_size or "",
+                qemu_swtpm=self._plan.defaults.swtpm,
+                build=self._plan.build_id,
+                arch=self._plan.arch,
+            ),
+            resolved.output.properties,
+        )
+
+    # What happens
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: object) -> None:
+        info = getattr(node, "workerinfo", {})
+        self._workers.append(int(info.get("pid", 0)))
+
+    def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        if not self._silent and nodeid not in self._results:
+            self.console.started(location[2])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        data = getattr(report, "kola", None)
+        if data is not None:
+            self._finished(TestResult.from_json(data))
+        elif getattr(report, "kola_crash", "") == "final":
+            self._finished(self._crashed(report))
+
+    def _finished(self, result: TestResult) -> None:
+        self._results[result.nodeid] = result
+        if not self._silent:
+            self.console.finished(result)
+
+    def _crashed(self, report: pytest.TestReport) -> TestResult:
+        return TestResult(
+            name=report.nodeid.rpartition("::")[2],
+            verdict=Verdict.FAIL,
+            seconds=0.0,
+            output=str(report.longrepr),
+            kind=FailureKind.INFRASTRUCTURE,
+            cause="worker-crashed",
+            reason="the process that ran it ended, twice",
+            nodeid=report.nodeid,
+            attempts=2,
+        )
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if not report.failed:
+            return
+        self._finished(
+            TestResult(
+                name=report.nodeid,
+                verdict=Verdict.FAIL,
+                seconds=0.0,
+                output=report.longreprtext,
+                kind=FailureKind.CONFIG,
+                cause="cannot-be-collected",
+                reason="this test file cannot be read",
+                nodeid=report.nodeid,
+            )
+        )
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._interrupted = (
+            "interrupted by Ctrl-C" if excinfo.typename == "KeyboardInterrupt" else str(excinfo.value)
+        )
+        for pid in self._workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    # The end
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        tests = tuple(sorted(self._results.values(), key=lambda result: result.name))
+        missing = self._missing(tests)
+        code = exit_code(tests, warn_exits_77=self._warn_exits_77, interrupted=bool(self._interrupted))
+        if exitstatus == pytest.ExitCode.INTERNAL_ERROR or (missing and not self._interrupted):
+            self._interrupted = (
+                self._interrupted or f"{len(missing)} chosen tests never ran: {', '.join(missing[:4])}"
+            )
+            code = exit_code(tests, warn_exits_77=False, interrupted=True)
+        self.run = RunResult(
+            tests=tests,
+            platform=self._plan.platform,
+            version=self._plan.build_id,
+            distro=self._plan.distro_name,
+            arch=self._plan.arch,
+            started=self._started,
+            seconds=time.monotonic() - self._clock,
+            output_dir=self._plan.output,
+            exit_code=int(code),
+            filtered=tuple(
+                Filtered(one.name, one.stage.value, one.reason) for one in self._resolved.chosen.filtered
+            ),
+            notices=self._resolved.chosen.notices,
+            interrupted=self._interrupted,
+        )
+        write_report(self.run, self._resolved.output.report_json)
+        write_tap(self.run, self._resolved.output.tap)
+        if self._tapfile is not None:
+            write_tap(self.run, self._tapfile)
+        self._events.emit("run-end", exit_code=int(code))
+        self._events.close()
+
+    def _missing(self, tests: tuple[TestResult, ...]) -> list[str]:
+        """Chosen tests without a verdict: one that silently did not run is a defect of ours."""
+        if self._silent and (self._config.option.keyword or self._config.option.markexpr):
+            return []
+        seen = {result.name.partition("[")[0] for result in tests}
+        return [name for name in self._plan.tests if name not in seen]
+
+    def pytest_unconfigure(self) -> None:
+        if self.run is not None:
+            palette = self.console.palette
+            self.console.write(summary(self.run, palette=palette))
+            self.console.write(closing_line(self.run, palette=palette))

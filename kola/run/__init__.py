@@ -1,0 +1,1 @@
+"""From what was typed to a plan that every process of a run shares."""

@@ -1,0 +1,198 @@
+"""From typed flags to a RunPlan: finds the build, prepares the output, chooses the tests."""
+
+from __future__ import annotations
+
+import argparse
+import platform as host
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.artifact import Artifact, BuildRoot, distro_named, distro_of_build
+from harness.errors import ConfigError
+from harness.ignition import IgnitionConfig
+from harness.machine.machine import Access
+from harness.machine.spec import Firmware
+from harness.machine.ssh import SshKey
+from harness.platform.qemu.accel import find_qemu
+from kola.cli.output import OutputDir, prepare
+from kola.external import Discovery, discover
+from kola.model import TestInfo
+from kola.run.plan import Defaults, RunPlan
+from kola.select import Chosen, select
+from kola.select.catalog import find_tests, own_root
+from kola.select.options import roots_from, selection_from, workdir
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The plan, and what only the process that reports needs."""
+
+    plan: RunPlan
+    chosen: Chosen
+    output: OutputDir
+    infos: dict[str, TestInfo]
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is to be tested."""
+
+    image: Path
+    format: str
+    identity: str
+    build_id: str
+    build_name: str | None
+    stream: str | None
+    directory: Path | None
+
+
+def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
+    """Raise ConfigError for anything the user got wrong, before any output is made or erased."""
+    if (args.platform or "qemu") != "qemu":
+        raise ConfigError(f"platform {args.platform!r} cannot be run here", hint="use -p qemu")
+    arch = args.arch or host.machine()
+    defaults = _defaults(args)
+    find_qemu(arch)
+    ignition = tuple(_ignition_texts(args))
+    subject = _subject(args, arch, tell)
+    named = distro_of_build(subject.build_name) if subject.build_name else None
+    distro = distro_named(args.distro) if args.distro else named or distro_named("nestos")
+    roots = roots_from(args)
+    discovery = discover(roots)
+    infos = registered(discovery)
+    chosen = select(
+        infos.values(),
+        selection_from(
+            args,
+            distro=distro.name,
+            architecture=arch,
+            stream=subject.stream,
+            firmware=str(defaults.firmware or Firmware.BIOS),
+        ),
+    )
+    output = prepare(platform="qemu", explicit=args.output_dir, workdir=workdir(args))
+    plan = RunPlan(
+        output=output.path,
+        image=subject.image,
+        image_format=subject.format,
+        image_identity=subject.identity,
+        build_id=subject.build_id,
+        build_directory=subject.directory,
+        platform="qemu",
+        arch=arch,
+        distro_name=distro.name,
+        access=Access(distro.user, SshKey.generate("kola"), SshKey.generate("kola-host")),
+        defaults=defaults,
+        tests=tuple(test.name for test in chosen.tests),
+        selected=True,
+        warn_on_failure=chosen.warn_on_failure,
+        console_warnings_only=chosen.console_warnings_only,
+        external_roots=tuple((str(root.directory), root.prefix) for root in roots),
+        ignition=ignition,
+        debug_units=tuple(args.debug_systemd_unit),
+        boot=args.boot,
+        extend=args.extend_timeout_percentage,
+        multiply=args.multiply,
+        rerun=args.rerun,
+        keep=args.ssh_on_test_failure,
+    )
+    return Resolved(plan, chosen, output, infos)
+
+
+def registered(discovery: Discovery) -> dict[str, TestInfo]:
+    """Every test there is, by name: NestOS's own and the external ones, broken ones included."""
+    catalog = find_tests(own_root())
+    if catalog.errors:
+        raise catalog.errors[0]
+    infos = {test.name: test for test in catalog.tests}
+    infos |= {test.info.name: test.info for test in discovery.tests}
+    infos |= {broken.name: broken.info for broken in discovery.broken}
+    return infos
+
+
+def _subject(args: argparse.Namespace, arch: str, tell: Tell) -> _Subject:
+    if args.qemu_image is not None:
+        return _of_artifact(Artifact.from_file(args.qemu_image), tell)
+    directory = workdir(args)
+    if directory is not None:
+        tested = BuildRoot(directory)
+    else:
+        from harness.reference import ensure
+
+        tested = BuildRoot(ensure(progress=tell))
+        tell(f"no build directory here: testing the reference OS in {tested.path}")
+    build = tested.find(args.build, arch)
+    artifact = build.artifact("qemu")
+    subject = _of_artifact(artifact, tell)
+    return _Subject(
+        image=subject.image,
+        format=subject.format,
+        identity=subject.identity,
+        build_id=build.id,
+        build_name=build.name,
+        stream=build.stream,
+        directory=build.directory,
+    )
+
+
+def _of_artifact(artifact: Artifact, tell: Tell) -> _Subject:
+    path = artifact.ready(notice=tell)
+    return _Subject(
+        image=path,
+        format=str(artifact.format),
+        identity=artifact.identity(),
+        build_id=path.name,
+        build_name=None,
+        stream=None,
+        directory=None,
+    )
+
+
+def _defaults(args: argparse.Namespace) -> Defaults:
+    options = [
+        word
+        for word, wanted in (
+            ("channel=nvme", args.qemu_nvme),
+            ("4k", args.qemu_native_4k),
+            ("512e", args.qemu_512e),
+            ("mpath", args.qemu_multipath),
+        )
+        if wanted
+    ]
+    firmware = Firmware.parse(args.qemu_firmware) if args.qemu_firmware else None
+    if firmware is None and args.qemu_native_4k:
+        firmware = Firmware.UEFI
+    return Defaults(
+        memory_mib=args.qemu_memory,
+        cpus=args.qemu_cpus,
+        firmware=firmware,
+        primary_disk=",".join(options),
+        primary_size=args.qemu_size,
+        swtpm=args.qemu_swtpm,
+        host_directories=tuple(args.qemu_bind_ro),
+        extra_qemu_args=tuple(args.qemu_arg),
+    )
+
+
+def _ignition_texts(args: argparse.Namespace) -> list[str]:
+    texts = []
+    for path in args.append_ignition:
+        config = IgnitionConfig.load(path)
+        texts.append(config.to_json())
+    for path in args.append_butane:
+        texts.append(butane_config(path).to_json())
+    return texts
+
+
+def butane_config(path: Path) -> IgnitionConfig:
+    """A Butane file as the Ignition config it stands for, local files taken from its directory."""
+    from harness.ignition.butane import translate
+
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
+    return translate(text, files_dir=path.parent, source=path).config

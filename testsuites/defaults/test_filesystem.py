@@ -1,0 +1,94 @@
+"""What may be written and what may not; who owns it."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.machine.machine import Machine
+from testsuites.support import mount_options
+
+pytestmark = pytest.mark.kola(tags=["defaults", "filesystem"])
+
+
+@pytest.mark.kola(guide="9.1")
+@pytest.mark.parametrize("path", ["/usr", "/sysroot"])
+def test_read_only(machine: Machine, path: str) -> None:
+    """The deployed system cannot be changed in place, not even by root."""
+    assert "ro" in mount_options(machine, path)
+    touched = machine.run(["touch", f"{path}/kola-probe"], sudo=True)
+    assert not touched.ok
+    assert "Read-only file system" in touched.stderr
+
+
+@pytest.mark.kola(guide="9.1")
+@pytest.mark.parametrize("path", ["/etc", "/var"])
+def test_writable(machine: Machine, path: str) -> None:
+    """Configuration and data can be written."""
+    machine.run(
+        f"echo kola > {path}/kola-probe && cat {path}/kola-probe && rm {path}/kola-probe", sudo=True
+    ).check()
+
+
+@pytest.mark.kola(name="nestos.filesystem.world-writable")
+def test_no_world_writable_files(machine: Machine) -> None:
+    """Nobody but its owner may write a file of the system."""
+    found = machine.run(
+        "find / -xdev -type f -perm -0002 -not -path '/proc/*' -not -path '/sysroot/ostree/*'", sudo=True
+    )
+    assert found.stdout.split() == []
+
+
+@pytest.mark.kola(name="nestos.filesystem.sticky-directories")
+def test_world_writable_directories_are_sticky(machine: Machine) -> None:
+    """Where everybody may write, nobody may remove what others wrote."""
+    found = machine.run(
+        "find / /var -xdev -type d -perm -0002 -not -perm -1000 -not -path '/sysroot/ostree/*'", sudo=True
+    )
+    assert found.stdout.split() == []
+
+
+@pytest.mark.kola(name="nestos.filesystem.owners")
+def test_every_file_has_an_owner(machine: Machine) -> None:
+    """No file belongs to a user or group that does not exist."""
+    found = machine.run(
+        "find /etc /var /usr/bin /usr/lib/systemd -xdev \\( -nouser -o -nogroup \\)", sudo=True
+    )
+    assert found.stdout.split() == []
+
+
+@pytest.mark.kola(name="nestos.rootfs.grown")
+def test_root_file_system_fills_its_disk(machine: Machine) -> None:
+    """The root partition was grown to the end of the disk, and its file system with it."""
+    source = machine.run("findmnt -nvo SOURCE /sysroot").check().stdout.strip()
+    disk = machine.run(["lsblk", "-ndo", "PKNAME", source]).check().stdout.strip()
+    size = int(machine.run(["lsblk", "-bndo", "SIZE", f"/dev/{disk}"]).check().stdout)
+    block = f"/sys/class/block/{source.rpartition('/')[2]}"
+    end = int(machine.run(f"echo $(( ($(cat {block}/start) + $(cat {block}/size)) * 512 ))").check().stdout)
+    assert size - end < 8 * 1024 * 1024, f"{size - end} bytes of the disk lie after the root partition"
+    blocks = int(machine.run("stat -fc '%b %S' /sysroot | (read a b; echo $((a * b)))").check().stdout)
+    partition = int(machine.run(["lsblk", "-bndo", "SIZE", source]).check().stdout)
+    assert blocks > partition * 0.85, "the file system was not grown with its partition"
+
+
+@pytest.mark.kola(name="rootfs.uuid")
+@pytest.mark.machine(boot="cold")
+def test_disk_identifiers_are_unique(machine: Machine) -> None:
+    """The disk's GUID is not the one every image was shipped with, and no two partitions share one."""
+    ids = machine.run("lsblk -nro PARTUUID | sort | grep .").check().lines
+    assert len(ids) == len(set(ids))
+    guid = (
+        machine.run(
+            "disk=$(lsblk -ndo PKNAME $(findmnt -nvo SOURCE /sysroot)); sfdisk --disk-id /dev/$disk",
+            sudo=True,
+        )
+        .check()
+        .stdout.strip()
+    )
+    assert guid.lower() != "00000000-0000-4000-a000-000000000001", "the disk kept the GUID of the image"
+
+
+@pytest.mark.kola()
+def test_partitions_are_labelled(machine: Machine) -> None:
+    """boot and root are found by their labels."""
+    labels = machine.run("lsblk -nro LABEL").check().stdout.split()
+    assert {"boot", "root"} <= set(labels)

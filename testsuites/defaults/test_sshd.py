@@ -1,0 +1,76 @@
+"""SSH takes keys and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.artifact import Distro
+from harness.machine.machine import Machine
+from harness.machine.ssh import AuthenticationRefused
+
+pytestmark = pytest.mark.kola(tags=["defaults", "sshd"])
+
+PASSWORD = "nestos-Kola-4711"
+
+
+@pytest.mark.kola(name="nestos.auth.verify", guide="9.2")
+def test_password_login_is_refused(machine: Machine, distro: Distro) -> None:
+    """A right password is really tried and really refused."""
+    machine.run(["chpasswd"], sudo=True, input=f"{distro.user}:{PASSWORD}\n").check()
+    with pytest.raises(AuthenticationRefused) as refusal:
+        machine.connect(password=PASSWORD)
+    assert "password" not in refusal.value.methods
+
+
+@pytest.mark.kola(guide="9.2")
+def test_password_login_is_accepted_once_configured(machine: Machine, distro: Distro) -> None:
+    """After the documented edit and a restart of sshd the password is taken."""
+    machine.run(["chpasswd"], sudo=True, input=f"{distro.user}:{PASSWORD}\n").check()
+    machine.run(
+        [
+            "sed",
+            "-i",
+            "s/^PasswordAuthentication no/PasswordAuthentication yes/",
+            distro.sshd_password_dropin,
+        ],
+        sudo=True,
+    ).check()
+    machine.run("systemctl restart sshd.service || systemctl restart ssh.service", sudo=True).check()
+    connection = machine.connect(password=PASSWORD)
+    answer = connection.run("whoami", deadline=machine.deadline(30))
+    connection.close()
+    assert answer.stdout.strip() == distro.user
+
+
+@pytest.mark.kola(guide="4")
+def test_effective_configuration(machine: Machine) -> None:
+    """sshd itself says: no passwords, no empty ones, and keys are taken."""
+    effective = (
+        machine.run("$(command -v sshd || echo /usr/sbin/sshd) -T", sudo=True)
+        .check()
+        .stdout.lower()
+        .splitlines()
+    )
+    assert "passwordauthentication no" in effective
+    assert "permitemptypasswords no" in effective
+    assert "pubkeyauthentication yes" in effective
+
+
+@pytest.mark.kola()
+def test_unknown_key_is_refused(machine: Machine) -> None:
+    """A key that nobody was given opens nothing."""
+    from harness.machine.ssh import SshKey
+
+    with pytest.raises(AuthenticationRefused):
+        machine.connect(key=SshKey.generate("stranger"))
+
+
+@pytest.mark.kola()
+def test_host_keys_are_private(machine: Machine) -> None:
+    """Host keys can be read by root alone."""
+    modes = machine.run("stat -c '%a %U' /etc/ssh/ssh_host_*_key", sudo=True).check().lines
+    assert modes
+    for line in modes:
+        mode, owner = line.split()
+        assert owner == "root"
+        assert int(mode, 8) & 0o007 == 0
