@@ -96,7 +96,7 @@ class Decoder:
             self._report.warning(path, f"unused key {name}: {self._spec.variant} does not have it")
             return False
         if key is GRUB and self._spec.variant == "nestos":
-            self._report.warning(
+            self._report.tolerate(
                 path, f"{name} belongs to {first}; accepted in {self._spec} as NestOS uses it"
             )
             return True

@@ -15,12 +15,17 @@ class Report:
     def __init__(self) -> None:
         self.lines: dict[Path, int] = {}
         self._findings: list[Finding] = []
+        self._tolerated: list[Finding] = []
 
     def error(self, path: Path, message: str) -> None:
         self._add(Severity.ERROR, path, message)
 
     def warning(self, path: Path, message: str) -> None:
         self._add(Severity.WARNING, path, message)
+
+    def tolerate(self, path: Path, message: str) -> None:
+        """Warn of a liberty we allow, though the spec does not."""
+        self._tolerated.append(self._add(Severity.WARNING, path, message))
 
     def add(self, finding: Finding, path: Path) -> None:
         """Take over a finding about the result, naming where in the document it comes from."""
@@ -36,16 +41,20 @@ class Report:
         found = (finding for finding in self._findings if not finding.is_error)
         return tuple(sorted(found, key=lambda finding: finding.line or 0))
 
+    def tolerated(self) -> tuple[Finding, ...]:
+        return tuple(self._tolerated)
+
     def raise_errors(self, source: FilePath | None, *, strict: bool = False) -> None:
         """Raise one ConfigError naming every error; with `strict`, every warning too."""
         wrong = self._findings if strict else errors_of(self._findings)
         if wrong:
             raise as_config_error(wrong, source)
 
-    def _add(self, severity: Severity, path: Path, message: str) -> None:
+    def _add(self, severity: Severity, path: Path, message: str) -> Finding:
         finding = Finding(severity, dotted(path), message, self.line_of(path))
         if finding not in self._findings:
             self._findings.append(finding)
+        return finding
 
 
 def as_config_error(findings: Iterable[Finding], source: FilePath | None) -> ConfigError:
