@@ -1,0 +1,62 @@
+"""What differs between architectures, in one table."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+
+from harness.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Grub:
+    """One GRUB platform: its `grub-mkimage` format, host package, and EFI file name if it is one."""
+
+    format: str
+    package: str
+    efi_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Arch:
+    """Names of one architecture as Debian, GRUB and the kernel spell them."""
+
+    name: str
+    debian: str
+    kernel_package: str
+    console: str
+    grubs: tuple[Grub, ...]
+
+
+ARCHES = {
+    arch.name: arch
+    for arch in (
+        Arch(
+            name="x86_64",
+            debian="amd64",
+            kernel_package="linux-image-cloud-amd64",
+            console="ttyS0,115200n8",
+            grubs=(
+                Grub("i386-pc", "grub-pc-bin"),
+                Grub("x86_64-efi", "grub-efi-amd64-bin", "BOOTX64.EFI"),
+            ),
+        ),
+        Arch(
+            name="aarch64",
+            debian="arm64",
+            kernel_package="linux-image-cloud-arm64",
+            console="ttyAMA0,115200n8",
+            grubs=(Grub("arm64-efi", "grub-efi-arm64-bin", "BOOTAA64.EFI"),),
+        ),
+    )
+}
+
+
+def arch_named(name: str | None = None) -> Arch:
+    """The architecture called `name`, the host's by default."""
+    wanted = name or platform.machine()
+    if wanted not in ARCHES:
+        raise ConfigError(
+            f"there is no reference OS for {wanted}", hint=f"known architectures: {', '.join(ARCHES)}"
+        )
+    return ARCHES[wanted]

@@ -1,0 +1,65 @@
+"""GRUB without grub-install: core images made by grub-mkimage and put where firmware looks for them."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from pathlib import Path
+
+from harness.reference.arch import Arch, Grub
+from harness.reference.command import run
+from harness.reference.recipe import HERE
+
+SECTOR = 512
+_LIBRARY = Path("/usr/lib/grub")
+# Offsets in boot.img and in the first sector of core.img (GRUB's include/grub/machine/boot.h).
+_BOOT_KERNEL_SECTOR = 0x5C
+_BOOT_DRIVE_CHECK = 0x66
+_CORE_BLOCKLIST = 0x1F4
+_CORE_SEGMENT = 0x820
+
+
+def modules(directory: Path = HERE / "grub") -> list[str]:
+    """The modules every core image holds."""
+    lines = (line.split("#")[0] for line in (directory / "modules.list").read_text().splitlines())
+    return [word for line in lines for word in line.split()]
+
+
+def core_image(grub: Grub, target: Path) -> None:
+    """A core image that finds `/grub` on the third partition of the disk it came from."""
+    extra = [] if grub.efi_name else ["biosdisk"]
+    run(["grub-mkimage", "-O", grub.format, "-o", target, "-p", "(,gpt3)/grub", *modules(), *extra])
+
+
+def fill_boot(arch: Arch, boot: Path) -> None:
+    """`/boot/grub`: the configuration, and the modules loaded on demand."""
+    shutil.copytree(HERE / "grub", boot / "grub", ignore=shutil.ignore_patterns("*.list"))
+    for grub in arch.grubs:
+        target = boot / "grub" / grub.format
+        target.mkdir()
+        for path in (*(_LIBRARY / grub.format).glob("*.mod"), _LIBRARY / grub.format / "moddep.lst"):
+            shutil.copyfile(path, target / path.name)
+
+
+def bios_boot_code(boot_image: bytes, core: bytes, *, core_sector: int) -> tuple[bytes, bytes]:
+    """Boot sector code (440 bytes) and core image, both knowing that the core starts at `core_sector`."""
+    sector = bytearray(boot_image[:440])
+    struct.pack_into("<Q", sector, _BOOT_KERNEL_SECTOR, core_sector)
+    # Two NOPs over a jump that would keep a drive number no BIOS of ours gets wrong.
+    sector[_BOOT_DRIVE_CHECK : _BOOT_DRIVE_CHECK + 2] = b"\x90\x90"
+    patched = bytearray(core)
+    sectors = -(-len(core) // SECTOR) - 1
+    struct.pack_into("<QHH", patched, _CORE_BLOCKLIST, core_sector + 1, sectors, _CORE_SEGMENT)
+    return bytes(sector), bytes(patched)
+
+
+def install_bios(image: Path, work: Path, grub: Grub, *, core_sector: int) -> None:
+    """Write boot code and core image of a BIOS GRUB straight into the disk image."""
+    core = work / f"core-{grub.format}.img"
+    core_image(grub, core)
+    boot_image = (_LIBRARY / grub.format / "boot.img").read_bytes()
+    code, patched = bios_boot_code(boot_image, core.read_bytes(), core_sector=core_sector)
+    with image.open("r+b") as disk:
+        disk.write(code)
+        disk.seek(core_sector * SECTOR)
+        disk.write(patched)

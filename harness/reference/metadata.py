@@ -1,0 +1,89 @@
+"""The files that make a directory a build: `builds.json`, `meta.json`, `commitmeta.json`, as `nosa build` writes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.reference.commit import Commit
+from harness.reference.recipe import Recipe, Version
+
+
+@dataclass(frozen=True)
+class Image:
+    """One artifact as `meta.json` lists it."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def describe(path: Path) -> Image:
+    """Measure a finished artifact."""
+    with path.open("rb") as file:
+        return Image(path.name, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+
+def artifact_name(recipe: Recipe, version: Version, kind: str, suffix: str) -> str:
+    """`nestos-<version>-<kind>.<arch>.<suffix>`."""
+    return f"{recipe.name}-{version.id}-{kind}.{recipe.arch.name}.{suffix}"
+
+
+def meta(
+    recipe: Recipe, version: Version, made: Commit, images: Mapping[str, Image], *, recipe_hash: str
+) -> dict[str, Any]:
+    """The content of `meta.json`; `images` maps artifact kinds to what was built."""
+    return {
+        "buildid": version.id,
+        "name": recipe.name,
+        "summary": "kola reference OS",
+        "ostree-commit": made.checksum,
+        "ostree-content-checksum": made.content_checksum,
+        "ostree-timestamp": version.timestamp,
+        "ostree-version": version.id,
+        "ref": recipe.ref,
+        "rpm-ostree-inputhash": hashlib.sha256(f"{recipe_hash} {version.id}".encode()).hexdigest(),
+        "coreos-assembler.basearch": recipe.arch.name,
+        "coreos-assembler.build-timestamp": version.timestamp,
+        "coreos-assembler.config-gitrev": recipe_hash,
+        "coreos-assembler.delayed-meta-merge": False,
+        "images": {
+            kind: {"path": image.path, "sha256": image.sha256, "size": image.size}
+            for kind, image in images.items()
+        },
+    }
+
+
+def commit_meta(recipe: Recipe, version: Version, packages: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """The content of `commitmeta.json`: the metadata of the commit, and its packages as NEVRA-like rows."""
+    return {
+        "nestos.stream": recipe.stream,
+        "version": version.id,
+        "ostree.bootable": True,
+        "rpmostree.rpmdb.pkglist": [[name, "0", *_split(text), arch] for name, text, arch in packages],
+    }
+
+
+def _split(version: str) -> tuple[str, str]:
+    upstream, _, revision = version.rpartition("-")
+    return (upstream, revision) if upstream else (revision, "0")
+
+
+def builds(recipe: Recipe) -> dict[str, Any]:
+    """The content of `builds.json`: newest first."""
+    newest_first = list(reversed(recipe.versions))
+    return {
+        "schema-version": "1.0.0",
+        "builds": [{"id": version.id, "arches": [recipe.arch.name]} for version in newest_first],
+        "timestamp": newest_first[0].timestamp,
+        "tags": [],
+    }
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Indented as the original's are."""
+    path.write_text(json.dumps(content, indent=4) + "\n")

@@ -1,0 +1,70 @@
+"""What a host must have to build the reference OS, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import ConfigError
+from harness.reference.arch import Arch
+from harness.reference.command import SEARCH_PATH, run
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A Debian package, and the program or file that shows it is there."""
+
+    package: str
+    probe: str
+
+
+_COMMON = (
+    Requirement("mmdebstrap", "mmdebstrap"),
+    Requirement("ostree", "ostree"),
+    Requirement("e2fsprogs", "mke2fs"),
+    Requirement("dosfstools", "mkfs.fat"),
+    Requirement("mtools", "mcopy"),
+    Requirement("fdisk", "sfdisk"),
+    Requirement("grub-common", "grub-mkimage"),
+    Requirement("qemu-utils", "qemu-img"),
+)
+
+
+def requirements(arch: Arch) -> tuple[Requirement, ...]:
+    """Every package needed to build for `arch`."""
+    return (*_COMMON, *(Requirement(grub.package, f"/usr/lib/grub/{grub.format}") for grub in arch.grubs))
+
+
+def _is_present(requirement: Requirement) -> bool:
+    if requirement.probe.startswith("/"):
+        return Path(requirement.probe).exists()
+    return shutil.which(requirement.probe, path=SEARCH_PATH) is not None
+
+
+def missing(
+    needed: Iterable[Requirement], is_present: Callable[[Requirement], bool] = _is_present
+) -> tuple[str, ...]:
+    """The packages of `needed` that this host lacks, in order."""
+    return tuple(requirement.package for requirement in needed if not is_present(requirement))
+
+
+def require(packages: tuple[str, ...], *, install: bool) -> None:
+    """Raise `ConfigError` with the one apt command that helps, or run it when `install` is set."""
+    if os.geteuid() != 0:
+        raise ConfigError(
+            "building the reference OS needs root: it unpacks packages with their owners",
+            hint="run the same command with sudo, or point --build at a finished build",
+        )
+    if not packages:
+        return
+    if not install:
+        raise ConfigError(
+            f"this host lacks what it takes to build the reference OS: {', '.join(packages)}",
+            hint=f"apt-get install -y --no-install-recommends {' '.join(packages)} (or --install-missing)",
+        )
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update", "-q"], env=quiet)
+    run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages], env=quiet)

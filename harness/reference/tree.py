@@ -1,0 +1,119 @@
+"""Turn an unpacked Debian tree into one that ostree deploys: overlay, presets, `/usr/etc`, links into `/var`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.reference import bootstrap
+from harness.reference.command import run
+from harness.reference.recipe import Recipe, TreeRules, Version
+
+_TOP_LEVEL = {"bin", "boot", "dev", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "sysroot", "tmp", "usr", "var"}
+
+
+def lay_over(overlay: Path, tree: Path) -> None:
+    """Copy `overlay` onto `tree`, owned by root, executable where the source is; sudo wants its files closed."""
+    for source in sorted(overlay.rglob("*")):
+        target = tree / source.relative_to(overlay)
+        if source.is_dir():
+            target.mkdir(mode=0o755, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        shutil.copyfile(source, target)
+        mode = 0o755 if source.stat().st_mode & 0o100 else 0o644
+        target.chmod(0o440 if target.parent.name == "sudoers.d" else mode)
+
+
+def remove(tree: Path, patterns: Iterable[str]) -> None:
+    """Delete what matches, files and directories alike."""
+    for pattern in patterns:
+        for path in sorted(tree.glob(pattern)):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def write_os_release(tree: Path, recipe: Recipe, version: Version) -> None:
+    """`/usr/lib/os-release`: NestOS to whoever asks, and honest about what it is to whoever reads."""
+    fields = {
+        "NAME": '"NestOS"',
+        "ID": "nestos",
+        "ID_LIKE": '"openeuler"',
+        "VARIANT": '"kola reference OS"',
+        "VARIANT_ID": "container",
+        "VERSION": f'"{version.id}"',
+        "VERSION_ID": f'"{version.id.split("-")[0]}"',
+        "BUILDID": f'"{version.id}"',
+        "OSTREE_VERSION": f"'{version.id}'",
+        "PRETTY_NAME": f'"NestOS {version.id} (kola reference OS, made from Debian {recipe.suite} packages)"',
+    }
+    target = tree / "usr/lib/os-release"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("".join(f"{key}={value}\n" for key, value in fields.items()))
+
+
+def kernel_version(tree: Path) -> str:
+    """The one kernel the tree has."""
+    (version,) = (path.name for path in (tree / "usr/lib/modules").iterdir())
+    return version
+
+
+def prepare(recipe: Recipe, tree: Path, extra: Path) -> None:
+    """Overlay, groups and presets, while the tree is still a Debian one; debs of later versions go to `extra`."""
+    if (tree / bootstrap.EXTRA_DEBS).exists():
+        shutil.move(tree / bootstrap.EXTRA_DEBS, extra)
+    first = recipe.versions[0]
+    for group in recipe.tree.groups:
+        if f"\n{group}:" not in (tree / "etc/group").read_text():
+            run(["groupadd", "--root", tree, "--system", group])
+    remove(tree, (pattern for pattern in recipe.tree.remove if pattern.startswith("etc/")))
+    lay_over(first.overlay, tree)
+    write_os_release(tree, recipe, first)
+    (tree / "etc/os-release").symlink_to("../usr/lib/os-release")
+    for unit in recipe.tree.mask:
+        (tree / "etc/systemd/system" / unit).symlink_to("/dev/null")
+    run(["systemctl", "--root", tree, "preset-all"])
+    run(["systemctl", "--root", tree, "set-default", "multi-user.target"])
+    (tree / "etc/machine-id").write_text("uninitialized\n")
+    (tree / "etc/hosts").write_text("127.0.0.1 localhost localhost.localdomain\n::1 localhost\n")
+    (tree / "etc/ssh/sshd_config.d").chmod(0o700)
+
+
+def finish(tree: Path, rules: TreeRules) -> None:
+    """Give the tree the shape ostree wants. The initramfs must exist by now: what builds it goes."""
+    version = kernel_version(tree)
+    modules = tree / "usr/lib/modules" / version
+    shutil.move(tree / f"boot/vmlinuz-{version}", modules / "vmlinuz")
+    remove(tree, ("boot/*", "vmlinuz*", "initrd.img*", *rules.remove))
+    _keep_package_list(tree)
+    for name in ("tmp", "run", "var", "dev", "proc", "sys"):
+        shutil.rmtree(tree / name, ignore_errors=True)
+        (tree / name).mkdir(mode=0o755)
+    (tree / "tmp").chmod(0o1777)
+    (tree / "sysroot").mkdir()
+    for path in tree.iterdir():
+        if path.name not in _TOP_LEVEL | {"etc"}:
+            shutil.rmtree(path)
+    for name, target in rules.links.items():
+        (tree / name).symlink_to(target)
+    shutil.rmtree(tree / "usr/local")
+    (tree / "usr/local").symlink_to("../var/usrlocal")
+    shutil.move(tree / "etc", tree / "usr/etc")
+
+
+def _keep_package_list(tree: Path) -> None:
+    """Keep dpkg's record of what is installed where a read-only system has it."""
+    (tree / "usr/share/dpkg-db").mkdir()
+    shutil.copyfile(tree / "var/lib/dpkg/status", tree / "usr/share/dpkg-db/status")
+
+
+def packages(tree: Path) -> list[list[str]]:
+    """Name, version and architecture of everything installed, sorted by name."""
+    fields = run(
+        ["dpkg-query", "--admindir", tree / "usr/share/dpkg-db", "-W", "-f", "${Package} ${Version} ${Architecture}\n"]
+    )
+    return [line.split() for line in fields.splitlines()]
