@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ def write_text(path: Path, text: str) -> None:
         partial.write_bytes(text.encode("utf-8", "backslashreplace"))
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise InfrastructureError(
             f"cannot write the report {path}: {error.strerror}", cause="report-unwritable"
         ) from error

@@ -60,7 +60,7 @@ def closing_line(run: RunResult, *, palette: Palette) -> str:
 
 def show_seconds(seconds: float) -> str:
     """`8.3 s`, `4 min 12 s`, `1 h 02 min` for people."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -92,7 +92,8 @@ def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -
         f"{palette.verdict(Verdict.FAIL)}  {palette.bold(plain(test.name))}  "
         + palette.dim(f"({show_seconds(test.seconds)})"),
         *_indented(f"{headline(test)}{_in_failed_subtests(test)}".strip()),
-        *_indented(line if line != headline(test) else ""),
+        *_indented(shorten(plain(test.reason))),
+        *_indented(line if line not in (headline(test), test.reason) else ""),
         f"      files  {_directory(run.output_dir, test)}",
         f"      again  {command}",
     ]
