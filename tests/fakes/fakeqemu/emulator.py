@@ -1,0 +1,152 @@
+"""Wires the guest to its serial lines, its network and the machine protocol."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fakeqemu.arguments import Arguments
+from fakeqemu.channels import Channel, Console, JournalPort
+from fakeqemu.forward import Forward
+from fakeqemu.guest import Guest
+from fakeqemu.plan import Plan
+from fakeqemu.qmp import QmpServer, read_state, screendump, usernet_table, write_state
+from fakeqemu.shell import Shell
+from fakeqemu.terminal import converse
+
+if TYPE_CHECKING:
+    from fakeqemu.sshd import Sshd
+
+
+def run(given: Arguments, plan: Plan) -> None:
+    """Does not return; the process ends in `end`."""
+    initramfs = next((fd for name, fd in given.ports.items() if name.endswith(".ignition.journal")), None)
+    guest = Guest(
+        plan,
+        config=given.config,
+        console=Console(given.console),
+        journal=JournalPort(given.ports.get("mantlejournal")),
+        initramfs=JournalPort(initramfs),
+        on_event=lambda name, data: server.event(name, data),
+        end=end,
+    )
+    network = _Network(guest)
+    if given.guest_port is not None:
+        guest.forward = Forward(network.serve)
+        guest.drop_connections = network.drop
+    power = _Power(guest, given.guest_port or 0)
+    migration = _Migration(guest, power, lambda uri: server.take_descriptor(uri))
+    server = QmpServer(Channel(given.qmp), plan.qmp, power.commands() | migration.commands())
+    threading.Thread(target=converse, args=(guest.console, Shell(guest)), daemon=True).start()
+    if not given.paused:
+        power.resume({})
+    server.serve()
+
+
+def end(status: int, last_word: str) -> None:
+    if last_word:
+        print(last_word, file=sys.stderr, flush=True)
+    os._exit(status)
+
+
+class _Power:
+    """What the machine protocol can do to the guest."""
+
+    def __init__(self, guest: Guest, guest_port: int) -> None:
+        self._guest = guest
+        self._guest_port = guest_port
+        self._started = False
+        self._loaded = False
+        self._running = False
+
+    def commands(self) -> dict[str, Any]:
+        return {
+            "qmp_capabilities": lambda words: None,
+            "human-monitor-command": self._human,
+            "cont": self.resume,
+            "stop": self._stop,
+            "query-status": lambda words: {"status": "running" if self._running else "paused"},
+            "system_reset": lambda words: self._guest.reset(),
+            "system_powerdown": lambda words: self._guest.shut_down(),
+            "quit": lambda words: end(0, ""),
+            "screendump": screendump,
+        }
+
+    def already_booted(self) -> None:
+        """A state has been loaded: `cont` goes on where it was."""
+        self._loaded = True
+
+    def resume(self, words: dict[str, Any]) -> None:
+        self._running = True
+        self._guest.on_event("RESUME", {})
+        if not self._started:
+            self._started = True
+            if self._loaded:
+                self._guest.wake_up()
+            else:
+                self._guest.power_on()
+
+    def _stop(self, words: dict[str, Any]) -> None:
+        self._running = False
+        self._guest.on_event("STOP", {})
+
+    def _human(self, words: dict[str, Any]) -> str:
+        if words["command-line"] == "info usernet" and self._guest.forward is not None:
+            return usernet_table(self._guest.forward.port, self._guest_port)
+        return ""
+
+
+class _Migration:
+    """Freezing and resuming: of a guest that is only remembered, the memories."""
+
+    def __init__(self, guest: Guest, power: _Power, descriptor: Callable[[str], int]) -> None:
+        self._guest = guest
+        self._power = power
+        self._descriptor = descriptor
+        self._status = ""
+
+    def commands(self) -> dict[str, Any]:
+        return {
+            "migrate-set-capabilities": lambda words: None,
+            "migrate": self._save,
+            "migrate-incoming": self._load,
+            "query-migrate": lambda words: {"status": self._status} if self._status else {},
+        }
+
+    def _save(self, words: dict[str, Any]) -> None:
+        write_state(self._descriptor(words["uri"]), self._guest.frozen())
+        self._status = "completed"
+
+    def _load(self, words: dict[str, Any]) -> None:
+        self._guest.thaw(read_state(self._descriptor(words["uri"])))
+        self._power.already_booted()
+        self._status = "completed"
+
+
+class _Network:
+    """Loads sshd aside, while the harness is still talking to the monitor."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self._sshd: Sshd | None = None
+        self._loading = threading.Thread(target=self._load, daemon=True)
+        self._loading.start()
+
+    def _load(self) -> None:
+        sys.modules["invoke"] = None  # type: ignore[assignment]  # optional to paramiko, and slow
+        from fakeqemu.sshd import Sshd
+
+        self._sshd = Sshd(self._guest)
+
+    def serve(self, connected: socket.socket) -> None:
+        self._loading.join()
+        if self._sshd is not None:
+            self._sshd.serve(connected)
+
+    def drop(self) -> None:
+        if self._sshd is not None:
+            self._sshd.drop_connections()
