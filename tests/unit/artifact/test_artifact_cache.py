@@ -192,3 +192,11 @@ def test_the_limit_is_read_from_the_environment_and_checked(monkeypatch: pytest.
     monkeypatch.setenv("KOLA_ARTIFACT_CACHE_SIZE", "lots")
     with pytest.raises(ConfigError, match="lots"):
         cache_limit()
+
+
+def test_use_makes_an_entry_young_again(tmp_path: Path) -> None:
+    artifact = packed(tmp_path, ".gz")
+    directory = artifact.ready(tmp_path / "cache").parent
+    os.utime(directory, (1, 1))
+    artifact.ready(tmp_path / "cache")
+    assert directory.stat().st_mtime > 1
