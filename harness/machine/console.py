@@ -8,7 +8,7 @@ from harness.errors import DeadlineExceeded
 from harness.machine.instance import Instance
 from harness.util.deadline import Deadline
 
-_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]")
+_HIDDEN = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|\r")
 
 
 class Console:
@@ -38,11 +38,10 @@ class Console:
         tail = self._instance.console
         while True:
             total = tail.total
-            shown = _ESCAPES.sub(b"", tail.since(self._position)).replace(b"\r", b"").decode(errors="replace")
-            found = expression.search(shown)
+            shown = _Shown(tail.since(self._position))
+            found = expression.search(shown.text)
             if found is not None:
-                rest = len(shown[found.end() :].encode())
-                self._position = total - rest
+                self._position = total - shown.left_after(found.end())
                 return found
             if self._instance.incidents.fatal is not None:
                 raise self._instance.incidents.fatal.error(tail.text(15))
@@ -53,3 +52,22 @@ class Console:
                     last_seen=tail.text(5),
                 )
             tail.wait_growth(total, min(0.5, deadline.remaining))
+
+
+class _Shown:
+    """What a reader sees of raw output, and where in it each character came from."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._hidden = [found.span() for found in _HIDDEN.finditer(raw)]
+        # Bytes that are no UTF-8 stay one character each, so that lengths can be told again.
+        self.text = _HIDDEN.sub(b"", raw).decode(errors="surrogateescape")
+
+    def left_after(self, character: int) -> int:
+        """How many raw bytes follow the character at this index."""
+        position = len(self.text[:character].encode(errors="surrogateescape"))
+        for start, end in self._hidden:
+            if start >= position:
+                break
+            position += end - start
+        return len(self._raw) - position

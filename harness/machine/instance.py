@@ -40,6 +40,10 @@ class Instance(Protocol):
         """Host and port where the guest's port 22 is reached."""
         ...
 
+    def ssh_taken(self) -> bool:
+        """Whether the guest's TCP has taken a connection made to `ssh_endpoint` that is still open."""
+        ...
+
     def type_console(self, data: bytes) -> None:
         """Send keystrokes to the serial console."""
         ...

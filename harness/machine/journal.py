@@ -86,6 +86,16 @@ class Journal:
             self._entries.append(entry)
             self._grown.notify_all()
 
+    def preload_line(self, line: bytes) -> None:
+        """What a clone's template had logged: part of the story, judged already."""
+        entry = JournalEntry.parse(line)
+        if entry is None:
+            return
+        if self._file is not None:
+            self._file.write(entry.line() + "\n")
+        with self._grown:
+            self._entries.append(entry)
+
     def close(self) -> None:
         if self._file is not None:
             self._file.close()

@@ -16,7 +16,7 @@ from harness.machine.console import Console
 from harness.machine.guest import File, Unit
 from harness.machine.instance import Instance
 from harness.machine.journal import Journal
-from harness.machine.probe import wait_for_banner
+from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
 from harness.machine.ssh import AuthenticationRefused, Completed, ConnectionLost, SshConnection, SshKey
 from harness.util.deadline import Deadline
 
@@ -61,6 +61,7 @@ class Machine:
         self._limit: Deadline | None = None
         self._connection: SshConnection | None = None
         self._boot_id = ""
+        self._since = Since()
         self._journal_mark = 0
         self.unchecked = False
 
@@ -103,7 +104,9 @@ class Machine:
         Raises AuthenticationRefused.
         """
         limit = deadline or self.deadline(60)
-        connected = wait_for_banner(self.instance, deadline=limit, grace=HOPELESS_SECONDS * self._scale)
+        connected = wait_for_banner(
+            self.instance, self._since, deadline=limit, grace=HOPELESS_SECONDS * self._scale
+        )
         return SshConnection.open(
             connected,
             user=user or self.access.user,
@@ -119,6 +122,7 @@ class Machine:
         limit = deadline or self.deadline(BOOT_SECONDS)
         started = time.monotonic()
         barred: Deadline | None = None
+        wait_for_sshd(self.instance, self._since, deadline=limit)
         while True:
             try:
                 self._connection = self.connect(deadline=limit)
@@ -140,6 +144,24 @@ class Machine:
                 self.instance.incidents.wake.wait(0.5)
                 continue
             break
+        self._publish("reachable", {"seconds": time.monotonic() - started, "boot_id": self._boot_id})
+
+    def wait_resumed(self, boot_id: str, seed: bytes, now: float) -> None:
+        """Until a resumed guest answers; sets its clock to `now` (epoch seconds) and stirs in `seed`.
+
+        Raises MachineFailure `clone-mismatch` when it is not the boot that was frozen.
+        """
+        limit = self.deadline(BOOT_SECONDS)
+        started = time.monotonic()
+        self._connection = self.connect(deadline=limit)
+        script = (
+            "cat /proc/sys/kernel/random/boot_id; sudo -n sh -c 'date -s @{} >/dev/null; cat >/dev/urandom'"
+        )
+        answer = self._connection.run(script.format(f"{now:.3f}"), deadline=limit, input=seed)
+        self._boot_id = answer.stdout.strip()
+        if self._boot_id != boot_id:
+            raise MachineFailure("clone-mismatch", f"boot id {self._boot_id} instead of {boot_id}")
+        self._journal_mark = self.journal.position
         self._publish("reachable", {"seconds": time.monotonic() - started, "boot_id": self._boot_id})
 
     def _live(self) -> SshConnection:
@@ -174,17 +196,17 @@ class Machine:
 
     def put(self, source: Path, target: str) -> None:
         """Copy a local file to an absolute path that the login user may write."""
-        self._live().put(source, target)
+        self._live().put(source, target, deadline=self.deadline(COMMAND_SECONDS))
 
     def put_bytes(self, data: bytes, target: str, *, mode: int = 0o644) -> None:
-        self._live().put_bytes(data, target, mode=mode)
+        self._live().put_bytes(data, target, mode=mode, deadline=self.deadline(COMMAND_SECONDS))
 
     def get(self, source: str, target: Path) -> None:
         """Copy a guest's file here."""
-        self._live().get(source, target)
+        self._live().get(source, target, deadline=self.deadline(COMMAND_SECONDS))
 
     def get_bytes(self, source: str) -> bytes:
-        return self._live().get_bytes(source)
+        return self._live().get_bytes(source, deadline=self.deadline(COMMAND_SECONDS))
 
     def unit(self, name: str) -> Unit:
         return Unit(self, name)
@@ -217,12 +239,14 @@ class Machine:
         """Reboot and come back: proved by a new boot id, followed by a health check."""
         before = self._boot_id or self.run("cat /proc/sys/kernel/random/boot_id").check().stdout.strip()
         self._publish("reboot", {"boot_id": before})
+        since = Since.now(self.instance)
         with contextlib.suppress(ConnectionLost):  # the answer may be lost on the way down
             self.run(command, sudo=True, timeout=30)
-        self.wait_rebooted(before)
+        self.wait_rebooted(before, since)
 
-    def wait_rebooted(self, before: str) -> None:
-        """Until a boot other than `before` answers, DOWN_SECONDS for going down included."""
+    def wait_rebooted(self, before: str, since: Since) -> None:
+        """Until a boot other than `before`, begun after `since`, answers; then a health check."""
+        self._since = since
         self.drop_connection()
         down = self.deadline(DOWN_SECONDS)
         whole = self.deadline(BOOT_SECONDS + DOWN_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import selectors
+import select
 import socket
 import time
 from dataclasses import dataclass
@@ -12,67 +12,105 @@ from harness.errors import DeadlineExceeded, MachineFailure
 from harness.machine.instance import Instance
 from harness.util.deadline import Deadline
 
-_EVERY = 0.5
-_KEEP = 4
-_AFTER_REFUSAL = 0.1
-_BOOTED = re.compile(r"^Startup finished in ")
+_PATIENCE = 3.0
+_AFTER_REFUSAL = 0.25
+_GLANCE = 0.1
+_BLIND_AFTER = 60.0
+_BOOTED = re.compile(r"^Startup finished in .*(?:userspace)")
+_LISTENING = re.compile(r"^Server listening on \S+ port 22\.")
+_ON_CONSOLE = re.compile(rb"Started [^\n]*(?:ssh|SSH|Secure Shell)[^\n]*\n|login: ")
 
 
-@dataclass
-class _Attempt:
-    connected: socket.socket
-    since: float
+@dataclass(frozen=True)
+class Since:
+    """Positions in console and journal; what came before belongs to an earlier boot."""
+
+    console: int = 0
+    journal: int = 0
+
+    @classmethod
+    def now(cls, instance: Instance) -> Since:
+        return cls(instance.console.total, instance.journal.position)
 
 
-def wait_for_banner(instance: Instance, *, deadline: Deadline, grace: float) -> socket.socket:
+def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> None:
+    """Until console or journal say that sshd has started.
+
+    Connecting earlier would do harm: user-mode networking accepts any connection and repeats its SYN for
+    minutes, so that sshd would meet all those given up meanwhile. A guest that says nothing for a
+    while is tried all the same.
+    """
+    blind = deadline.sub(_BLIND_AFTER)
+    read = since.journal
+    while not blind.expired:
+        _raise_fatal(instance)
+        if _ON_CONSOLE.search(instance.console.since(since.console)):
+            return
+        entries = instance.journal.entries(since=read)
+        read += len(entries)
+        if any(_LISTENING.search(entry.message) for entry in entries):
+            return
+        if entries:
+            blind = deadline.sub(_BLIND_AFTER)
+        total = instance.console.total
+        if instance.console.wait_growth(total, _GLANCE):
+            blind = deadline.sub(_BLIND_AFTER)
+    if deadline.expired:
+        last = instance.console.text(1)
+        raise DeadlineExceeded("waiting for sshd to start", seconds=deadline.elapsed, last_seen=last)
+
+
+def wait_for_banner(instance: Instance, since: Since, *, deadline: Deadline, grace: float) -> socket.socket:
     """A connected socket on which sshd's banner waits to be read.
 
-    User-mode networking accepts every connection on the host's side, whatever the guest does; so a few
-    attempts are kept in flight: one of them meets sshd as soon as it listens. `grace` seconds after the
-    guest says it has booted, hope ends: MachineFailure `no-network` (it never answers) or `ssh-refused`.
+    `grace` seconds after the guest says it has booted, hope ends: MachineFailure `no-network` (it never
+    answers) or `ssh-refused`.
     """
-    attempts: list[_Attempt] = []
-    last_start = 0.0
-    answer = "nothing yet"
+    answer = "silence"
     booted_at: float | None = None
-    position = instance.journal.position
-    selector = selectors.DefaultSelector()
+    attempt: socket.socket | None = None
+    started = 0.0
     try:
         while True:
-            fatal = instance.incidents.fatal
-            if fatal is not None:
-                raise fatal.error(instance.console.text(15))
-            if deadline.expired:
-                last = instance.console.text(1)
-                raise DeadlineExceeded(
-                    "waiting for sshd", seconds=deadline.elapsed, last_seen=f"{answer}; console: {last}"
-                )
+            _raise_fatal(instance)
             now = time.monotonic()
-            if booted_at is None and _says_booted(instance, position):
+            if deadline.expired:
+                last = f"{answer}; console: {instance.console.text(1)}"
+                raise DeadlineExceeded("waiting for sshd to answer", seconds=deadline.elapsed, last_seen=last)
+            if booted_at is None and _says_booted(instance, since):
                 booted_at = now
             if booted_at is not None and now - booted_at > grace:
                 raise _hopeless(instance, answer, grace)
-            if now - last_start >= (_AFTER_REFUSAL if answer == "refused" else _EVERY):
-                last_start = now
-                if len(attempts) >= _KEEP:
-                    _drop(selector, attempts.pop(0))
-                _begin(instance, selector, attempts)
-            for key, _ in selector.select(timeout=0.05):
-                attempt: _Attempt = key.data
-                attempts.remove(attempt)
-                selector.unregister(attempt.connected)
-                if _has_banner(attempt.connected):
-                    return attempt.connected
-                attempt.connected.close()
-                answer = "refused"
+            if attempt is not None and now - started > _PATIENCE and not instance.ssh_taken():
+                attempt.close()
+                attempt = None
+            if attempt is None:
+                attempt, started = _connect(instance), now
+            if attempt is None or not select.select([attempt], [], [], _GLANCE)[0]:
+                instance.incidents.wake.wait(0 if attempt else _GLANCE)
+                continue
+            if _has_banner(attempt):
+                found, attempt = attempt, None
+                return found
+            attempt.close()
+            attempt = None
+            answer = "refused"
+            instance.incidents.wake.wait(_AFTER_REFUSAL)
     finally:
-        for attempt in attempts:
-            _drop(selector, attempt)
-        selector.close()
+        if attempt is not None:
+            attempt.close()
 
 
-def _says_booted(instance: Instance, position: int) -> bool:
-    return any(_BOOTED.search(entry.message) for entry in instance.journal.entries(since=position)[-400:])
+def _raise_fatal(instance: Instance) -> None:
+    fatal = instance.incidents.fatal
+    if fatal is not None:
+        raise fatal.error(instance.console.text(15))
+
+
+def _says_booted(instance: Instance, since: Since) -> bool:
+    return any(
+        _BOOTED.search(entry.message) for entry in instance.journal.entries(since=since.journal)[-400:]
+    )
 
 
 def _hopeless(instance: Instance, answer: str, grace: float) -> MachineFailure:
@@ -91,15 +129,14 @@ def _hopeless(instance: Instance, answer: str, grace: float) -> MachineFailure:
     )
 
 
-def _begin(instance: Instance, selector: selectors.BaseSelector, attempts: list[_Attempt]) -> None:
+def _connect(instance: Instance) -> socket.socket | None:
+    """None when QEMU is ending; its watcher will say so."""
     try:
         connected = socket.create_connection(instance.ssh_endpoint, timeout=2)
     except OSError:
-        return  # QEMU is ending; its watcher will say so
+        return None
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    attempt = _Attempt(connected, time.monotonic())
-    attempts.append(attempt)
-    selector.register(connected, selectors.EVENT_READ, attempt)
+    return connected
 
 
 def _has_banner(connected: socket.socket) -> bool:
@@ -107,8 +144,3 @@ def _has_banner(connected: socket.socket) -> bool:
         return bool(connected.recv(4, socket.MSG_PEEK))
     except OSError:
         return False
-
-
-def _drop(selector: selectors.BaseSelector, attempt: _Attempt) -> None:
-    selector.unregister(attempt.connected)
-    attempt.connected.close()

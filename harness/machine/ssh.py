@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import io
+import logging
 import select
 import shlex
 import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
+from harness.errors import DeadlineExceeded, HarnessError, MachineFailure
 from harness.machine.incidents import Incidents
 from harness.util.deadline import Deadline
 
 _SLICE = 0.25
+_SETTLE = 0.3
+_KEEPALIVE = 2
+
+# Paramiko logs every lost connection as an error; here that is an exception with a cause.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False
 
 
 class AuthenticationRefused(HarnessError):
@@ -153,6 +164,8 @@ class SshConnection:
         except BaseException:
             transport.close()
             raise
+        # A guest that was reset no longer knows the connection, and says so only when something arrives.
+        transport.set_keepalive(_KEEPALIVE)
         return cls(transport, incidents)
 
     @property
@@ -179,7 +192,8 @@ class SshConnection:
         started = time.monotonic()
         channel = self._session(line, deadline)
         try:
-            channel.exec_command(line)
+            with _closed_after(channel, deadline):
+                channel.exec_command(line)
             if input is not None:
                 channel.sendall(input.encode() if isinstance(input, str) else input)
                 channel.shutdown_write()
@@ -189,24 +203,33 @@ class SshConnection:
                 if channel.closed and not channel.recv_ready() and not channel.recv_stderr_ready():
                     break
             collected.drain(channel)
-            if not channel.exit_status_ready():
+            status = channel.recv_exit_status() if channel.exit_status_ready() else None
+            if status is None or (status < 0 and self._ended_early(channel)):
                 self._raise_lost(line)
-            status = channel.recv_exit_status()
         except (paramiko.SSHException, OSError, EOFError):
+            deadline.check(f"running `{line}`", "the guest did not take the command")
             self._raise_lost(line)
-            raise
         finally:
             channel.close()
         return Completed(line, status, collected.stdout, collected.stderr, time.monotonic() - started)
+
+    def _ended_early(self, channel: paramiko.Channel) -> bool:
+        """Whether a missing status means a lost connection; a command killed by a signal has none either.
+
+        paramiko closes channels of a dying connection first, and counts that as their exit.
+        """
+        if channel.eof_received:
+            self._transport.join(_SETTLE)
+        return not (channel.eof_received and self.alive)
 
     def _session(self, line: str, deadline: Deadline) -> paramiko.Channel:
         if not self.alive:
             self._raise_lost(line)
         try:
-            return self._transport.open_session(timeout=max(0.5, deadline.remaining))
+            return self._transport.open_session(timeout=max(0.1, deadline.remaining))
         except (paramiko.SSHException, EOFError, OSError):
+            deadline.check(f"running `{line}`", "the guest did not take the command")
             self._raise_lost(line)
-            raise
 
     def _pump(self, channel: paramiko.Channel, collected: _Collected, line: str, deadline: Deadline) -> None:
         if channel.eof_received and not channel.recv_ready() and not channel.recv_stderr_ready():
@@ -225,39 +248,66 @@ class SshConnection:
             if not channel.exit_status_ready():
                 self._raise_lost(line)
 
-    def _raise_lost(self, line: str) -> None:
+    def _raise_lost(self, line: str) -> NoReturn:
+        # QEMU's end shows here first, and a little later where its cause is known.
+        self._incidents.wake.wait(_SETTLE)
         if self._incidents.fatal is not None:
             raise self._incidents.fatal.error()
         raise ConnectionLost(f"the SSH connection ended during `{line}`")
 
-    def put(self, source: Path, target: str) -> None:
-        """Copy one local file into the guest, its permission bits included."""
-        with self._sftp() as sftp:
+    def put(self, source: Path, target: str, *, deadline: Deadline) -> None:
+        """Copy one local file into the guest, its permission bits included.
+
+        Copying raises OSError for what the guest refuses, ConnectionLost, DeadlineExceeded.
+        """
+        with self._sftp(f"copying {source} to {target}", deadline) as sftp:
             sftp.put(str(source), target)
             sftp.chmod(target, source.stat().st_mode & 0o777)
 
-    def put_bytes(self, data: bytes, target: str, *, mode: int = 0o644) -> None:
-        with self._sftp() as sftp:
+    def put_bytes(self, data: bytes, target: str, *, mode: int = 0o644, deadline: Deadline) -> None:
+        with self._sftp(f"writing {target}", deadline) as sftp:
             with sftp.open(target, "wb") as handle:
                 handle.write(data)
             sftp.chmod(target, mode)
 
-    def get(self, source: str, target: Path) -> None:
-        with self._sftp() as sftp:
+    def get(self, source: str, target: Path, *, deadline: Deadline) -> None:
+        with self._sftp(f"copying {source} from the guest", deadline) as sftp:
             sftp.get(source, str(target))
 
-    def get_bytes(self, source: str) -> bytes:
-        with self._sftp() as sftp, sftp.open(source, "rb") as handle:
+    def get_bytes(self, source: str, *, deadline: Deadline) -> bytes:
+        with self._sftp(f"reading {source}", deadline) as sftp, sftp.open(source, "rb") as handle:
             return handle.read()
 
-    def _sftp(self) -> paramiko.SFTPClient:
+    @contextmanager
+    def _sftp(self, step: str, deadline: Deadline) -> Iterator[paramiko.SFTPClient]:
+        channel = self._session(step, deadline)
         try:
-            client = paramiko.SFTPClient.from_transport(self._transport)
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            raise ConnectionLost(f"cannot open sftp: {error}") from error
-        if client is None:
-            raise InfrastructureError("cannot open sftp", cause="sftp")
-        return client
+            with _closed_after(channel, deadline):
+                channel.invoke_subsystem("sftp")
+                with paramiko.SFTPClient(channel) as client:
+                    yield client
+        except (paramiko.SSHException, EOFError):
+            deadline.check(step)
+            self._raise_lost(step)
+        except OSError:
+            deadline.check(step)
+            if not self.alive:
+                self._raise_lost(step)
+            raise
+        finally:
+            channel.close()
+
+
+@contextmanager
+def _closed_after(channel: paramiko.Channel, deadline: Deadline) -> Iterator[None]:
+    """Ends waits that paramiko bounds in no way, by closing the channel when time is up."""
+    timer = threading.Timer(deadline.remaining, channel.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _hold_against(transport: paramiko.Transport, host_key: SshKey | None) -> None:
@@ -272,6 +322,8 @@ class _Collected:
         self._out = bytearray()
         self._err = bytearray()
         self._on_output = on_output
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._heard = {id(stream): decoder(errors="replace") for stream in (self._out, self._err)}
 
     def drain(self, channel: paramiko.Channel) -> None:
         while channel.recv_ready():
@@ -281,8 +333,8 @@ class _Collected:
 
     def _take(self, store: bytearray, data: bytes) -> None:
         store += data
-        if self._on_output is not None and data:
-            self._on_output(data.decode(errors="replace"))
+        if self._on_output is not None and (text := self._heard[id(store)].decode(data)):
+            self._on_output(text)
 
     @property
     def stdout(self) -> str:

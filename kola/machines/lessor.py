@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 import uuid
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from harness.errors import InfrastructureError
+from harness.errors import DeadlineExceeded, InfrastructureError, MachineFailure
 from harness.ignition import IgnitionConfig, additions
-from harness.machine.machine import Machine
-from harness.platform.base import Platform
+from harness.machine.instance import Instance
+from harness.machine.machine import Access, Machine
+from harness.platform.qemu.platform import QemuPlatform
+from harness.platform.qemu.template import Recipe
 from harness.util.deadline import Deadline
 from kola.machines.request import MachineRequest
 from kola.run.plan import RunPlan
@@ -21,7 +25,7 @@ ATTEMPTS = 2
 class Lessor:
     """Boots, or clones, what is asked for. One per process."""
 
-    def __init__(self, plan: RunPlan, platform: Platform) -> None:
+    def __init__(self, plan: RunPlan, platform: QemuPlatform) -> None:
         self._plan = plan
         self._platform = platform
         self._appended = [IgnitionConfig.parse(text) for text in plan.ignition]
@@ -30,9 +34,9 @@ class Lessor:
     def scale(self) -> float:
         return self._platform.scale
 
-    def config(self, own: IgnitionConfig | None) -> IgnitionConfig:
+    def config(self, own: IgnitionConfig | None, access: Access | None = None) -> IgnitionConfig:
         """A test's config with the run's and the harness's additions merged over it."""
-        access = self._plan.access
+        access = access or self._plan.access
         base = own or IgnitionConfig.empty()
         parts = [*self._appended, additions.ssh_access(access.user, access.key.public)]
         if access.host_key is not None:
@@ -55,6 +59,10 @@ class Lessor:
         `started` is told of each machine as soon as it exists, so that it can be closed and its
         directory reported whatever happens next.
         """
+        if self._may_clone(request):
+            clone = self._clone(request, directory, deadline, publish, started)
+            if clone is not None:
+                return clone
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._boot(request, directory, deadline, publish, started)
@@ -79,17 +87,7 @@ class Lessor:
         instance = self._platform.launch(
             request.spec, self.config(request.ignition), directory=home, deadline=limit
         )
-        machine = Machine(
-            instance,
-            self._plan.access,
-            scale=self.scale,
-            how="cold",
-            publish=lambda kind, data: publish(kind, machine=home.name, **data),
-        )
-        machine.limit(deadline)
-        publish("machine-start", machine=home.name, how=machine.how)
-        started(machine)
-        return machine
+        return self._machine(instance, self._plan.access, "cold", deadline, publish, started)
 
     def _boot(
         self,
@@ -105,6 +103,72 @@ class Lessor:
         machine.wait_reachable()
         machine.check_health(self.opt_out(request))
         publish("machine-ready", machine=machine.directory.name)
+        return machine
+
+    def _may_clone(self, request: MachineRequest) -> bool:
+        """Clones share their template's first boot, devices and disks: nothing of that may be at issue."""
+        spec = request.spec
+        special = spec.disks or spec.extra_qemu_args or spec.host_directories or spec.numa_nodes or spec.swtpm
+        arguments = spec.kernel_args or spec.firstboot_kernel_args
+        return self._plan.boot == "auto" and not (
+            request.first_boot_matters or special or arguments or spec.primary_disk.multipath
+        )
+
+    def _clone(
+        self,
+        request: MachineRequest,
+        directory: Path,
+        deadline: Deadline | None,
+        publish: Publish,
+        started: Callable[[Machine], None],
+    ) -> Machine | None:
+        """A clone of the template for this spec; None, with a notice, where that cannot be had."""
+        recipe = Recipe(
+            spec=request.spec,
+            image_identity=self._plan.image_identity,
+            user=self._plan.access.user,
+            config=lambda access: self.config(None, access),
+        )
+        limit = deadline or Deadline(600 * self.scale)
+        try:
+            template = self._platform.templates.obtain(recipe, deadline=limit)
+        except (InfrastructureError, MachineFailure) as error:
+            publish("notice", text=f"no template ({error}); booting cold")
+            return None
+        home = directory / str(uuid.uuid4())
+        try:
+            instance = self._platform.templates.clone(template, request.spec, directory=home, deadline=limit)
+            machine = self._machine(instance, template.access, "clone", deadline, publish, started)
+            machine.wait_resumed(template.boot_id, os.urandom(64), time.time())
+        except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
+            if deadline is not None and deadline.expired:
+                raise
+            publish("notice", text=f"the template does not resume ({error}); booting cold")
+            self._platform.templates.discard(template)
+            return None
+        publish("machine-ready", machine=home.name)
+        return machine
+
+    def _machine(
+        self,
+        instance: Instance,
+        access: Access,
+        how: str,
+        deadline: Deadline | None,
+        publish: Publish,
+        started: Callable[[Machine], None],
+    ) -> Machine:
+        name = instance.directory.name
+        machine = Machine(
+            instance,
+            access,
+            scale=self.scale,
+            how=how,
+            publish=lambda kind, data: publish(kind, machine=name, **data),
+        )
+        machine.limit(deadline)
+        publish("machine-start", machine=name, how=how)
+        started(machine)
         return machine
 
     def opt_out(self, request: MachineRequest) -> Collection[str]:

@@ -63,7 +63,8 @@ class Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: object) -> None:
         info = getattr(node, "workerinfo", {})
-        self._workers.append(int(info.get("pid", 0)))
+        if "pid" in info:
+            self._workers.append(int(info["pid"]))
 
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         if not self._silent and nodeid not in self._results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.machine.spec import DiskChannel, DiskOptions, Firmware, MachineSpec, SectorSize
 from harness.platform.qemu.accel import Accelerator, qemu_binary
@@ -19,6 +20,14 @@ class DiskFile:
     descriptor: int
     format: str
     options: DiskOptions
+
+
+@dataclass(frozen=True)
+class MemoryFile:
+    """Guest RAM in a file: written through when `shared` (a template), copy-on-write otherwise (a clone)."""
+
+    path: Path
+    shared: bool
 
 
 @dataclass(frozen=True)
@@ -47,10 +56,13 @@ def build(
     *,
     accelerator: Accelerator,
     firmware: FirmwareFiles | None,
+    memory: MemoryFile | None = None,
+    incoming: bool = False,
 ) -> list[str]:
-    """A pure function: the same input gives the same list."""
+    """A pure function: the same input gives the same list. With `incoming` QEMU waits for a state."""
     return [
-        *_base(spec, accelerator),
+        *_base(spec, accelerator, memory),
+        *(["-incoming", "defer"] if incoming else []),
         *_firmware(spec, fds, firmware),
         *_ports(spec, fds),
         *_ignition(spec, fds),
@@ -60,7 +72,7 @@ def build(
     ]
 
 
-def _base(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
+def _base(spec: MachineSpec, accelerator: Accelerator, memory: MemoryFile | None) -> list[str]:
     # fmt: off
     argv = [
         qemu_binary(spec.arch),
@@ -69,7 +81,7 @@ def _base(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
         "-nodefaults",
         "-no-user-config",
         "-display", "none",
-        "-machine", _machine_type(spec),
+        "-machine", _machine_type(spec) + (",memory-backend=ram" if memory else ""),
         "-accel", accelerator.argument,
         "-cpu", accelerator.cpu,
         "-smp", str(spec.cpus),
@@ -78,6 +90,10 @@ def _base(spec: MachineSpec, accelerator: Accelerator) -> list[str]:
         "-device", "virtio-rng-pci,rng=rng0",
     ]
     # fmt: on
+    if memory is not None:
+        share = "on" if memory.shared else "off"
+        backend = f"memory-backend-file,id=ram,size={spec.memory_mib}M,mem-path={memory.path},share={share}"
+        argv += ["-object", backend]
     if spec.numa_nodes:
         half = spec.memory_mib // 2
         argv += [

@@ -31,12 +31,17 @@ def through_descriptor(descriptor: int) -> str:
     return f"/proc/self/fd/{descriptor}"
 
 
-def create_overlay(backing: Path, backing_format: str, size: str | None = None) -> int:
-    """A qcow2 overlay of `backing` as an open, nameless file; the caller closes the descriptor.
+def create_overlay(
+    backing: Path, backing_format: str, size: str | None = None, *, named: Path | None = None
+) -> int:
+    """A qcow2 overlay of `backing` as an open file; the caller closes the descriptor.
 
-    `size` is absolute (`20G`) or an increase (`+5G`).
+    It has no name, unless it is to stay as `named`. `size` is absolute (`20G`) or an increase (`+5G`).
     """
-    descriptor = _unlinked_file()
+    if named is None:
+        descriptor = _unlinked_file()
+    else:
+        descriptor = os.open(named, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     # fmt: off
     argv = [
         "qemu-img", "create",

@@ -10,6 +10,7 @@ import socket
 import tempfile
 import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,34 @@ from harness.platform.qemu.qmp import Qmp, send_all
 from harness.util.deadline import Deadline
 from harness.util.process import Child, spawn
 
+# The first word of a row of `info usernet` about a connection the guest has taken.
+_TAKEN = "TCP[ESTABLISHED]"
+
 # Signs after which the guest will never answer again; everything else is judged by the health check.
 _DEADLY = frozenset({"emergency-shell", "dracut-fatal", "kernel-panic"})
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A machine at rest: RAM, disk and device state of one instant, and what it had logged."""
+
+    directory: Path
+
+    @property
+    def memory(self) -> Path:
+        return self.directory / "ram"
+
+    @property
+    def disk(self) -> Path:
+        return self.directory / "disk.qcow2"
+
+    @property
+    def state(self) -> Path:
+        return self.directory / "state"
+
+    @property
+    def journal(self) -> Path:
+        return self.directory / "journal.jsonl"
 
 
 class QemuInstance:
@@ -42,8 +69,14 @@ class QemuInstance:
         directory: Path,
         accelerator: Accelerator,
         deadline: Deadline,
+        freezing: Frozen | None = None,
+        resuming: Frozen | None = None,
     ) -> None:
-        """Start QEMU; raises ConfigError or InfrastructureError, leaving nothing behind."""
+        """Start QEMU; raises ConfigError or InfrastructureError, leaving nothing behind.
+
+        With `freezing` RAM and disk are kept in files from the start, so that `freeze` is quick; with
+        `resuming` the machine goes on from there, on copies of its own.
+        """
         self._spec = spec
         self._directory = directory
         self._incidents = Incidents()
@@ -51,7 +84,8 @@ class QemuInstance:
         self._port = 0
         self._killed = ""
         self._closing = False
-        self._panicked = False
+        self._freezing = freezing
+        self._resuming = resuming
         find_qemu(spec.arch)
         directory.mkdir(parents=True, exist_ok=True)
         self._journal_scanner = Scanner()
@@ -80,7 +114,14 @@ class QemuInstance:
         with ExitStack() as handed_over:
             files = firmware.find(spec.firmware, spec.arch)
             fds = self._descriptors(handed_over, ours, ignition, files)
-            command = argv.build(spec, fds, accelerator=accelerator, firmware=files)
+            command = argv.build(
+                spec,
+                fds,
+                accelerator=accelerator,
+                firmware=files,
+                memory=self._memory(),
+                incoming=self._resuming is not None,
+            )
             (self._directory / "qemu-command.txt").write_text(shlex.join(command) + "\n")
             errors = handed_over.enter_context(tempfile.TemporaryFile())
             self._errors = os.dup(errors.fileno())
@@ -93,12 +134,15 @@ class QemuInstance:
 
         self._pump.attach(ours["qmp"][0], LineSplitter(self._qmp.feed_line), self._on_qmp_end)
         self._pump.attach(ours["console"][0], FileSink(self._directory / "console.txt"), self._on_console)
-        self._pump.attach(ours["journal"][0], LineSplitter(self._journal.add_line))
+        kept = [FileSink(self._freezing.journal)] if self._freezing else []
+        self._pump.attach(ours["journal"][0], *kept, LineSplitter(self._journal.add_line))
         self._pump.attach(ours["initramfs"][0], initramfs)
         threading.Thread(target=self._watch, name="qemu exit", daemon=True).start()
         try:
             self._qmp.negotiate(deadline.sub(30))
             self._port = self._forwarded_port(deadline)
+            if self._resuming is not None:
+                self._load(self._resuming, deadline)
             self._qmp.execute("cont", deadline=deadline)
         except InfrastructureError as error:
             if error.cause == "qemu-exited":
@@ -131,7 +175,7 @@ class QemuInstance:
             (self._directory / "ignition.json").write_text(json.dumps(json.loads(saved), indent=2) + "\n")
             config = keep(os.memfd_create("ignition"))
             os.write(config, text.encode() if isinstance(text, str) else text)
-        overlay = keep(disks.create_overlay(spec.image, spec.image_format, spec.primary_size))
+        overlay = keep(self._overlay())
         extra = []
         for disk in spec.disks:
             if disk.size_gib is None:
@@ -147,6 +191,52 @@ class QemuInstance:
             ignition=config,
             efi_variables=keep(firmware.private_variables(files)) if files else None,
         )
+
+    def _memory(self) -> argv.MemoryFile | None:
+        if self._freezing is not None:
+            return argv.MemoryFile(self._freezing.memory, shared=True)
+        if self._resuming is not None:
+            return argv.MemoryFile(self._resuming.memory, shared=False)
+        return None
+
+    def _overlay(self) -> int:
+        spec = self._spec
+        if self._resuming is not None:
+            return disks.create_overlay(self._resuming.disk, "qcow2")
+        named = self._freezing.disk if self._freezing is not None else None
+        return disks.create_overlay(spec.image, spec.image_format, spec.primary_size, named=named)
+
+    def freeze(self, deadline: Deadline) -> None:
+        """Stop the guest and write its device state; RAM and disk are in their files already."""
+        if self._freezing is None:
+            raise ValueError("this machine was not started to be frozen")
+        self._qmp.execute("stop", deadline=deadline)
+        with self._freezing.state.open("wb") as target:
+            self._transfer("migrate", target.fileno(), deadline)
+
+    def _load(self, frozen: Frozen, deadline: Deadline) -> None:
+        """Take over what `freeze` wrote, and remember what had been logged."""
+        with frozen.state.open("rb") as source:
+            self._transfer("migrate-incoming", source.fileno(), deadline)
+        for line in frozen.journal.read_bytes().splitlines():
+            self._journal.preload_line(line)
+
+    def _transfer(self, command: str, descriptor: int, deadline: Deadline) -> None:
+        """Migrate to or from an open file; RAM that is shared with a file is left out (x-ignore-shared)."""
+        capabilities = [{"capability": "x-ignore-shared", "state": True}]
+        self._qmp.execute("migrate-set-capabilities", deadline=deadline, capabilities=capabilities)
+        self._qmp.send_descriptor("state", descriptor, deadline=deadline)
+        self._qmp.execute(command, deadline=deadline, uri="fd:state")
+
+        def settled() -> str | None:
+            status = str(self._qmp.execute("query-migrate", deadline=deadline).get("status", ""))
+            return status if status in ("completed", "failed", "cancelled") else None
+
+        outcome = deadline.poll(settled, step="moving the machine's state", interval=0.01)
+        if outcome != "completed":
+            raise InfrastructureError(
+                f"QEMU could not move the machine's state: {outcome}", cause="no-resume"
+            )
 
     def _forwarded_port(self, deadline: Deadline) -> int:
         table = self._qmp.hmp("info usernet", deadline=deadline)
@@ -247,6 +337,13 @@ class QemuInstance:
     @property
     def ssh_endpoint(self) -> tuple[str, int]:
         return ("127.0.0.1", self._port)
+
+    def ssh_taken(self) -> bool:
+        try:
+            table = self._qmp.hmp("info usernet", deadline=Deadline(10))
+        except InfrastructureError:
+            return False  # QEMU is ending; its watcher will say so
+        return _TAKEN in table
 
     def type_console(self, data: bytes) -> None:
         send_all(self._typist, data, Deadline(10))

@@ -8,6 +8,7 @@ from harness.ignition import IgnitionConfig
 from harness.machine.spec import MachineSpec
 from harness.platform.qemu.accel import Accelerator, proven
 from harness.platform.qemu.instance import QemuInstance
+from harness.platform.qemu.template import Templates
 from harness.util.deadline import Deadline
 
 
@@ -18,6 +19,7 @@ class QemuPlatform:
 
     def __init__(self, arch: str = "x86_64") -> None:
         self._accelerator: Accelerator = proven(arch)
+        self.templates = Templates(self._accelerator)
 
     @property
     def accelerator(self) -> Accelerator:

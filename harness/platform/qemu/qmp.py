@@ -35,6 +35,7 @@ class Qmp:
         self._next = 0
         self._greeting: Future[Any] = Future()
         self._closed = False
+        self._descriptor: int | None = None
 
     def feed_line(self, line: bytes) -> None:
         try:
@@ -79,11 +80,20 @@ class Qmp:
             message: dict[str, Any] = {"execute": command, "id": number}
             if arguments:
                 message["arguments"] = {key.replace("_", "-"): value for key, value in arguments.items()}
-            send_all(self._writer, json.dumps(message).encode() + b"\n", deadline)
+            text = json.dumps(message).encode() + b"\n"
+            if self._descriptor is not None:
+                socket.send_fds(self._writer, [text[:1]], [self._descriptor])
+                text, self._descriptor = text[1:], None
+            send_all(self._writer, text, deadline)
         reply = self._await(answer, deadline, f"waiting for QEMU to answer {command}")
         if "error" in reply:
             raise QmpError(command, reply["error"].get("class", ""), reply["error"].get("desc", ""))
         return reply["return"]
+
+    def send_descriptor(self, name: str, descriptor: int, *, deadline: Deadline) -> None:
+        """Hand QEMU an open file under a name (getfd); it travels with the command (SCM_RIGHTS)."""
+        self._descriptor = descriptor
+        self.execute("getfd", deadline=deadline, fdname=name)
 
     def hmp(self, line: str, *, deadline: Deadline) -> str:
         """A human-monitor command, for what QMP has no command for."""

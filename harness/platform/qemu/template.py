@@ -1,0 +1,143 @@
+"""Templates: machines booted once, frozen, and cloned as often as tests want one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from harness.artifact import ArtifactCache
+from harness.ignition import IgnitionConfig
+from harness.machine.machine import Access, Machine
+from harness.machine.spec import MachineSpec
+from harness.machine.ssh import SshKey
+from harness.platform.qemu.accel import Accelerator, find_qemu
+from harness.platform.qemu.instance import Frozen, QemuInstance
+from harness.util.deadline import Deadline
+from harness.util.paths import cache_root
+
+FORMAT = 1
+_SEAL = "template.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that shapes a template. `image_identity` stands for the image's content.
+
+    `config` makes the Ignition config for the keys it is given; the same config for the same keys.
+    """
+
+    spec: MachineSpec
+    image_identity: str
+    user: str
+    config: Callable[[Access], IgnitionConfig]
+
+    def key(self, accelerator: Accelerator) -> str:
+        nobody = Access(self.user, SshKey("-", "ssh-ed25519 AAAA -"), SshKey("-", "ssh-ed25519 AAAA -"))
+        binary = find_qemu(self.spec.arch)
+        shape = {
+            "format": FORMAT,
+            "spec": asdict(replace(self.spec, image=Path("-"))),
+            "image": self.image_identity,
+            "config": self.config(nobody).to_json(),
+            "accelerator": [accelerator.name, accelerator.cpu],
+            "qemu": [str(binary), binary.stat().st_size, binary.stat().st_mtime_ns],
+        }
+        return hashlib.sha256(json.dumps(shape, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A frozen machine and how to get into its clones, which all share its keys and machine-id."""
+
+    frozen: Frozen
+    access: Access
+    boot_id: str
+
+
+class Templates:
+    """The templates of this user, made once for all processes and runs."""
+
+    def __init__(self, accelerator: Accelerator, cache: ArtifactCache | None = None) -> None:
+        self._accelerator = accelerator
+        self._cache = cache or ArtifactCache(cache_root() / "templates")
+
+    def obtain(
+        self, recipe: Recipe, *, deadline: Deadline, on_wait: Callable[[], None] | None = None
+    ) -> Template:
+        """The template of this recipe; booted and frozen now if there is none yet.
+
+        Raises what a boot may raise.
+        """
+        key = recipe.key(self._accelerator)
+        seal = self._cache.obtain(
+            key, _SEAL, fill=lambda partial: self._make(recipe, partial, deadline), on_wait=on_wait
+        )
+        return _read(seal)
+
+    def discard(self, template: Template) -> None:
+        """Forget a template that does not resume; clones at work keep what they have opened."""
+        (template.frozen.directory / _SEAL).unlink(missing_ok=True)
+
+    def clone(
+        self, template: Template, spec: MachineSpec, *, directory: Path, deadline: Deadline
+    ) -> QemuInstance:
+        """A machine that goes on from where the template was frozen."""
+        return QemuInstance(
+            spec,
+            None,
+            directory=directory,
+            accelerator=self._accelerator,
+            deadline=deadline,
+            resuming=template.frozen,
+        )
+
+    def _make(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
+        home = partial.parent
+        _clear(home)
+        try:
+            self._boot_and_freeze(recipe, partial, deadline)
+        except BaseException:
+            _clear(home)
+            raise
+
+    def _boot_and_freeze(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
+        frozen = Frozen(partial.parent)
+        access = Access(recipe.user, SshKey.generate("kola-template"), SshKey.generate("kola-host"))
+        instance = QemuInstance(
+            recipe.spec,
+            recipe.config(access),
+            directory=frozen.directory,
+            accelerator=self._accelerator,
+            deadline=deadline,
+            freezing=frozen,
+        )
+        machine = Machine(instance, access, scale=self._accelerator.scale)
+        try:
+            machine.limit(deadline)
+            machine.wait_reachable()
+            machine.check_health()
+            # Frozen with a session open: its user manager is then running in every clone already.
+            instance.freeze(deadline)
+        finally:
+            machine.close()
+        sealed = {"access": asdict(access), "boot_id": machine.boot_id}
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps(sealed))
+
+
+def _read(seal: Path) -> Template:
+    data = json.loads(seal.read_text())
+    access = data["access"]
+    keys = Access(access["user"], SshKey(**access["key"]), SshKey(**access["host_key"]))
+    return Template(Frozen(seal.parent), keys, data["boot_id"])
+
+
+def _clear(home: Path) -> None:
+    """Remove what an earlier, interrupted attempt left in the template's directory."""
+    for file in home.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
