@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from fakeqemu.forward import OPEN, REFUSING
+from fakeqemu.forward import MUTE, OPEN, REFUSING
 from fakeqemu.plan import Boot
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class BootRun:
             guest.console.line(f"[\x1b[0;32m  OK  \x1b[0m] {text}")
         if fault == "sshd-refuses":
             guest.network(REFUSING)
+        elif fault == "sshd-mute":
+            guest.network(MUTE)
         elif fault != "no-dhcp":
             guest.network(OPEN)
         guest.log("Startup finished in 1.2s (kernel) + 3.4s (userspace) = 4.6s.", identifier="systemd")

@@ -14,7 +14,7 @@ from fakeqemu.channels import Channel, Console, JournalPort
 from fakeqemu.forward import Forward
 from fakeqemu.guest import Guest
 from fakeqemu.plan import Plan
-from fakeqemu.qmp import QmpServer, read_state, screendump, usernet_table, write_state
+from fakeqemu.qmp import QmpServer, read_state, screendump, write_state
 from fakeqemu.shell import Shell
 from fakeqemu.terminal import converse
 
@@ -36,9 +36,10 @@ def run(given: Arguments, plan: Plan) -> None:
     )
     network = _Network(guest)
     if given.guest_port is not None:
-        guest.forward = Forward(network.serve)
+        guest.forward = Forward(given.guest_port, network.serve)
         guest.drop_connections = network.drop
-    power = _Power(guest, given.guest_port or 0)
+        guest.forget_connections = network.forget
+    power = _Power(guest)
     migration = _Migration(guest, power, lambda uri: server.take_descriptor(uri))
     server = QmpServer(Channel(given.qmp), plan.qmp, power.commands() | migration.commands())
     threading.Thread(target=converse, args=(guest.console, Shell(guest)), daemon=True).start()
@@ -56,12 +57,10 @@ def end(status: int, last_word: str) -> None:
 class _Power:
     """What the machine protocol can do to the guest."""
 
-    def __init__(self, guest: Guest, guest_port: int) -> None:
+    def __init__(self, guest: Guest) -> None:
         self._guest = guest
-        self._guest_port = guest_port
         self._started = False
         self._loaded = False
-        self._running = False
 
     def commands(self) -> dict[str, Any]:
         return {
@@ -69,7 +68,7 @@ class _Power:
             "human-monitor-command": self._human,
             "cont": self.resume,
             "stop": self._stop,
-            "query-status": lambda words: {"status": "running" if self._running else "paused"},
+            "query-status": lambda words: {"status": "running" if self._guest.running.is_set() else "paused"},
             "system_reset": lambda words: self._guest.reset(),
             "system_powerdown": lambda words: self._guest.shut_down(),
             "quit": lambda words: end(0, ""),
@@ -81,7 +80,7 @@ class _Power:
         self._loaded = True
 
     def resume(self, words: dict[str, Any]) -> None:
-        self._running = True
+        self._guest.running.set()
         self._guest.on_event("RESUME", {})
         if not self._started:
             self._started = True
@@ -91,12 +90,12 @@ class _Power:
                 self._guest.power_on()
 
     def _stop(self, words: dict[str, Any]) -> None:
-        self._running = False
+        self._guest.running.clear()
         self._guest.on_event("STOP", {})
 
     def _human(self, words: dict[str, Any]) -> str:
         if words["command-line"] == "info usernet" and self._guest.forward is not None:
-            return usernet_table(self._guest.forward.port, self._guest_port)
+            return self._guest.forward.table()
         return ""
 
 
@@ -150,3 +149,7 @@ class _Network:
     def drop(self) -> None:
         if self._sshd is not None:
             self._sshd.drop_connections()
+
+    def forget(self) -> None:
+        if self._sshd is not None:
+            self._sshd.forget_connections()

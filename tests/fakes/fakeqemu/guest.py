@@ -12,7 +12,7 @@ from fakeqemu import ignition
 from fakeqemu.boot import BootRun
 from fakeqemu.channels import Console, JournalPort
 from fakeqemu.files import Files
-from fakeqemu.forward import OPEN, SILENT, Forward
+from fakeqemu.forward import OPEN, REFUSING, SILENT, Forward
 from fakeqemu.plan import Plan
 
 OS_RELEASE = b'NAME="Fake Guest"\nID=fake\nVERSION_ID=1\n'
@@ -46,6 +46,9 @@ class Guest:
         self.boot_id = str(uuid.uuid4())
         self.forward: Forward | None = None
         self.drop_connections: Callable[[], None] = lambda: None
+        self.forget_connections: Callable[[], None] = lambda: None
+        self.running = threading.Event()
+        self.network_up = threading.Event()
         self._boots = 0
         self._boot: BootRun | None = None
         self._lock = threading.Lock()
@@ -75,13 +78,19 @@ class Guest:
         self.network(OPEN)
 
     def reset(self) -> None:
-        """Off and on again; connections end with it."""
+        """Off and on again, without a word to anybody."""
         if self._boot is not None:
             self._boot.stop()
         self.network(SILENT)
-        self.drop_connections()
+        self.forget_connections()
         self.on_event("RESET", {"guest": True, "reason": "guest-reset"})
         self.power_on()
+
+    def reboot(self) -> None:
+        """Orderly: services stop, and their connections end, before the reset."""
+        self.network(REFUSING)
+        self.drop_connections()
+        self.reset()
 
     def shut_down(self) -> None:
         self.console.kernel("reboot: Power down")
@@ -90,6 +99,10 @@ class Guest:
         self.end(0, "")
 
     def network(self, state: str) -> None:
+        if state == OPEN:
+            self.network_up.set()
+        else:
+            self.network_up.clear()
         if self.forward is not None:
             self.forward.become(state)
 
@@ -110,8 +123,12 @@ class Guest:
                 self.end(1, "qemu-system-x86_64: fake: the plan wants it to die now")
             case "drop":
                 self.drop_connections()
-            case "reset" | "reboot":
+            case "reset":
                 self.reset()
+            case "reboot":
+                self.reboot()
+            case "freeze":
+                self.running.clear()
             case "poweroff":
                 self.shut_down()
             case "silence":

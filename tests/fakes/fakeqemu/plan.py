@@ -17,6 +17,7 @@ FAULTS = (
     "silence",
     "no-dhcp",
     "sshd-refuses",
+    "sshd-mute",
     "qemu-exit",
 )
 ACTIONS = (
@@ -24,6 +25,7 @@ ACTIONS = (
     "panic",
     "exit",
     "drop",
+    "freeze",
     "reset",
     "reboot",
     "poweroff",

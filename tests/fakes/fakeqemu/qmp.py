@@ -97,13 +97,6 @@ def screendump(words: dict[str, Any]) -> None:
         raise Refused(f"failed to open '{words['filename']}': {error.strerror}") from error
 
 
-def usernet_table(host_port: int, guest_port: int) -> str:
-    """As `info usernet` prints it."""
-    head = "  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ"
-    row = f"  TCP[HOST_FORWARD]  17       127.0.0.1 {host_port:5}       10.0.2.15 {guest_port:5}     0     0"
-    return "\r\n".join(("Hub -1 (net0):", head, row, ""))
-
-
 def write_state(descriptor: int, state: dict[str, Any]) -> None:
     with os.fdopen(descriptor, "w") as target:
         json.dump(state, target)

@@ -12,6 +12,7 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fakeqemu.forward import reset
+from fakeqemu.line import GuestLine
 from fakeqemu.reply import Reply
 from fakeqemu.sftp import SftpFiles
 from fakeqemu.shell import Shell
@@ -37,7 +38,8 @@ class Sshd:
         threading.Thread(target=self._serve, args=(connected,), name="sshd", daemon=True).start()
 
     def _serve(self, connected: socket.socket) -> None:
-        transport = paramiko.Transport(connected)
+        line = GuestLine(connected, self._guest)
+        transport = paramiko.Transport(line)
         transport.add_server_key(self._host_key())
         transport.set_subsystem_handler("sftp", paramiko.SFTPServer, SftpFiles, files=self._guest.files)
         with self._lock:
@@ -68,11 +70,18 @@ class Sshd:
         self._drops -= 1
         return self._drops >= 0
 
+    def forget_connections(self) -> None:
+        """As a guest that was reset: silent now, and RST to whatever comes once it is up again."""
+        with self._lock:
+            ending, self._transports = self._transports, []
+        for transport in ending:
+            transport.sock.forgotten = True
+
     def drop_connections(self) -> None:
         with self._lock:
             ending, self._transports = self._transports, []
         for transport in ending:
-            reset(transport.sock)
+            reset(transport.sock.connected)
             transport.close()
 
 
