@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from harness.platform.qemu.accel import proven
+from kola.external.plugin import ALL_TESTS
 from kola.plugin.recorder import Recorder
 from kola.run.arguments import add_run_arguments
 from kola.run.plan import RunPlan
@@ -70,14 +71,15 @@ def _pytest(args: argparse.Namespace, resolved: Resolved, count: int) -> int:
 
 
 def _paths(plan: RunPlan, resolved: Resolved) -> list[str]:
-    """The files that hold chosen tests, so that nothing else is imported."""
+    """The files that hold chosen tests, so that nothing else is imported; one for all external tests."""
     origins = resolved.chosen.origins
-    files = {
-        str(info.source)
+    sources = {
+        info.source
         for name in plan.tests
         if (info := resolved.infos.get(origins.get(name, name))) is not None and info.source is not None
     }
-    return sorted(files)
+    root = own_root()
+    return sorted({str(source if source.is_relative_to(root) else ALL_TESTS) for source in sources})
 
 
 class _HandOver:

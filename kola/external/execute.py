@@ -38,7 +38,9 @@ class Execution:
 
     def run(self) -> Ended:
         """Until the test has ended. Raises UnexpectedReboot, DeadlineExceeded, or what ended the machine."""
-        limit = Deadline(self._whole.remaining - min(_LAST_WORDS_SECONDS, self._whole.remaining * _LAST_WORDS_SHARE))
+        limit = Deadline(
+            self._whole.remaining - min(_LAST_WORDS_SECONDS, self._whole.remaining * _LAST_WORDS_SHARE)
+        )
         self._machine.limit(limit)
         try:
             return self._run()

@@ -11,6 +11,7 @@ from harness.machine.machine import Machine
 from harness.machine.ssh import ConnectionLost
 from harness.util.deadline import Deadline
 from kola.model import FailureKind, TestInfo
+from kola.report.result import TestResult
 
 
 class TestTimeout(DeadlineExceeded):
@@ -36,6 +37,7 @@ class TestContext:
     warnings: list[str] = field(default_factory=list)
     skip_reason: str = ""
     own_output: str = ""
+    subtests: list[TestResult] = field(default_factory=list)
 
     def started(self, machine: Machine) -> None:
         self.machines.append(machine)

@@ -72,7 +72,8 @@ def run(item: pytest.Item) -> None:
 
 
 def _attempt(item: pytest.Item) -> list[pytest.TestReport]:
-    item._initrequest()  # type: ignore[attr-defined]  # as every rerun plugin must
+    if isinstance(item, pytest.Function):
+        item._initrequest()  # as every rerun plugin must
     session = _Session(item.session)
     return runtestprotocol(item, log=False, nextitem=session)  # type: ignore[arg-type]
 
@@ -124,6 +125,7 @@ def _result(
         reason=reason,
         boot=tuple(machine.how for machine in machines),
         machines=tuple(machine.directory.relative_to(output) for machine in machines),
+        subtests=tuple(context.subtests),
         nodeid=item.nodeid,
         attempts=attempts,
     )

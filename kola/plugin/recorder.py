@@ -158,7 +158,7 @@ class Recorder:
         """Chosen tests without a verdict: one that silently did not run is a defect of ours."""
         if self._silent and (self._config.option.keyword or self._config.option.markexpr):
             return []
-        seen = {result.name.partition("[")[0] for result in tests}
+        seen = {one.name.partition("[")[0] for result in tests for one in (result, *result.subtests)}
         return [name for name in self._plan.tests if name not in seen]
 
     def pytest_unconfigure(self) -> None:

@@ -29,6 +29,12 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto: clone a booted template where the test allows; cold: boot for each test",
     )
+    run.add_argument(
+        "--isolation",
+        choices=["machine", "bucket"],
+        default="machine",
+        help="machine: each external test has its own; bucket: those with exclusive: false share",
+    )
     run.add_argument("--rerun", action="store_true", help="give failed tests a second go; a pass is `flaky`")
     run.add_argument(
         "--ssh-on-test-failure", action="store_true", help="keep a failed machine and say how to enter"

@@ -94,6 +94,7 @@ def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
         ignition=ignition,
         debug_units=tuple(args.debug_systemd_unit),
         boot=args.boot,
+        isolation=args.isolation,
         extend=args.extend_timeout_percentage,
         multiply=args.multiply,
         rerun=args.rerun,

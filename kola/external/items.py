@@ -1,0 +1,147 @@
+"""External tests as pytest items."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+import pytest
+
+from harness.errors import ConfigError, HarnessError
+from harness.machine.machine import Machine
+from kola.external.discover import BrokenTest, ExternalTest
+from kola.external.execute import Execution
+from kola.external.failures import SKIP_STATUS, failure
+from kola.external.job import Job
+from kola.external.need import build_of, opt_out, request_for, unavailable
+from kola.external.news import Ended
+from kola.machines import MachineRequest
+from kola.plugin.context import TestContext
+from kola.plugin.keys import CONTEXT, STATE
+from kola.plugin.state import WorkerState
+from kola.run.plan import RunPlan
+
+_MARKER = re.compile(r"[A-Za-z][\w.-]*")
+_MEANT_OTHERWISE = frozenset(
+    {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "kola", "machine", "vm"}
+)
+_STATUS_TITLE = "systemctl status"
+
+
+class GuestItem(pytest.Item):
+    """What all items have in common that run shell tests in a guest."""
+
+    @property
+    def state(self) -> WorkerState:
+        return self.config.stash[STATE]
+
+    @property
+    def context(self) -> TestContext:
+        """Of the attempt that is running."""
+        return self.stash[CONTEXT]
+
+    def lease(self, request: MachineRequest) -> Machine:
+        context = self.context
+        return self.state.lessor.lease(
+            request,
+            directory=context.directory,
+            deadline=context.deadline,
+            publish=context.publish,
+            started=context.started,
+        )
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """A shell test's author has no use for our traceback."""
+        if isinstance(excinfo.value, HarnessError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+
+class ExternalItem(GuestItem):
+    """One external test on a machine of its own."""
+
+    def __init__(self, *, test: ExternalTest, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.test = test
+        self.kola_info = replace(test.info, name=self.name)
+        self.ports = frozenset(test.metadata.required_host_ports)
+        checks = opt_out(test)
+        if checks:
+            self.add_marker(pytest.mark.machine(opt_out=tuple(sorted(checks))))
+        for tag in sorted(test.info.tags):
+            _mark(self, tag)
+
+    def runtest(self) -> None:
+        plan, context = self.state.plan, self.context
+        missing = unavailable(self.test, plan)
+        if missing:
+            pytest.skip(missing)
+        request = request_for(self.test, plan)
+        machine = self.lease(request)
+        archive = _upload_archive(machine, plan) if self.test.metadata.inject_container else None
+        job = Job.alone(self.test, archive=archive)
+        execution = Execution(job, machine, context.deadline, opt_out=request.opt_out)
+        try:
+            ended = execution.run()
+        finally:
+            context.own_output = execution.output
+            if execution.unit_status:
+                self.add_report_section("call", _STATUS_TITLE, execution.unit_status)
+        if skips(self.test, ended):
+            pytest.skip(skip_reason(ended))
+        if not ended.passed:
+            raise failure(ended)
+
+    def reportinfo(self) -> tuple[PathLike[str] | str, int | None, str]:
+        return self.test.executable, None, self.name
+
+
+class BrokenItem(pytest.Item):
+    """A test that cannot be run as it is, and says why when it is tried."""
+
+    def __init__(self, *, broken: BrokenTest, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._broken = broken
+        self.kola_info = replace(broken.info, name=self.name)
+
+    def runtest(self) -> None:
+        raise self._broken.error
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[PathLike[str] | str, int | None, str]:
+        error = self._broken.error
+        return error.file or self._broken.path, error.line - 1 if error.line else None, self.name
+
+
+def skips(test: ExternalTest, ended: Ended) -> bool:
+    """Whether the test says by its status that it does not apply."""
+    return test.metadata.skip_on_77 and ended.exit_status == SKIP_STATUS
+
+
+def skip_reason(ended: Ended) -> str:
+    return ended.last_line.strip() or f"exited with status {SKIP_STATUS}, and no word why"
+
+
+def _upload_archive(machine: Machine, plan: RunPlan) -> str:
+    """Copy the build's OCI archive into the guest; its path there."""
+    build = build_of(plan)
+    if build is None:
+        raise ConfigError(
+            "injectContainer: there is no OCI archive", hint="test a build directory instead of an image"
+        )
+    archive = build.artifact("ostree").ready()
+    target = f"/var/tmp/{archive.name}"
+    machine.put(archive, target)
+    return target
+
+
+def _mark(item: pytest.Item, tag: str) -> None:
+    """Tags are markers, for `-m`, and keywords, for `-k`."""
+    item.extra_keyword_matches.add(tag)
+    if _MARKER.fullmatch(tag) and tag not in _MEANT_OTHERWISE:
+        item.config.addinivalue_line("markers", f"{tag}: tag of an external test")
+        item.add_marker(tag)
