@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
-from kola.external.plugin import ExternalTests
 from kola.plugin import protocol
 from kola.plugin.items import identify
 from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
@@ -46,8 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if workerinput is not None:
         die_with_parent()
         if "kola" in workerinput:
-            plan = config.stash[PLAN] = RunPlan.from_json(workerinput["kola"])
-            config.pluginmanager.register(ExternalTests(plan), "kola-external")
+            config.stash[PLAN] = RunPlan.from_json(workerinput["kola"])
+            _know_external_tests(config)
         return
     handed = getattr(config.option, "kola_resolved", None)
     if handed is None and not _wanted(config):
@@ -59,7 +58,13 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(str(error)) from None
     config.stash[PLAN] = handed.plan
     config.pluginmanager.register(Recorder(config, handed), "kola-recorder")
-    config.pluginmanager.register(ExternalTests(handed.plan), "kola-external")
+    _know_external_tests(config)
+
+
+def _know_external_tests(config: pytest.Config) -> None:
+    from kola.external.plugin import ExternalTests  # which builds on this package
+
+    config.pluginmanager.register(ExternalTests(config.stash[PLAN]), "kola-external")
 
 
 def _wanted(config: pytest.Config) -> bool:
