@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -37,14 +38,13 @@ class JournalEntry:
             return None
         if not isinstance(fields, dict) or "MESSAGE" not in fields:
             return None
-        stamp = fields.get("__REALTIME_TIMESTAMP")
         return cls(
-            time=datetime.fromtimestamp(int(stamp) / 1e6, UTC) if stamp else None,
+            time=_time(fields.get("__REALTIME_TIMESTAMP")),
             identifier=_text(fields.get("SYSLOG_IDENTIFIER") or fields.get("_COMM") or ""),
             pid=_text(fields.get("_PID") or fields.get("SYSLOG_PID") or ""),
             message=_text(fields["MESSAGE"]),
             unit=_text(fields.get("UNIT") or fields.get("_SYSTEMD_UNIT") or ""),
-            priority=int(_text(fields.get("PRIORITY") or "6") or 6),
+            priority=_priority(_text(fields.get("PRIORITY"))),
             boot_id=_text(fields.get("_BOOT_ID") or ""),
         )
 
@@ -55,10 +55,22 @@ class JournalEntry:
         return f"{stamp} {self.identifier}{pid}: {self.message}"
 
 
+def _time(microseconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(microseconds) / 1e6, UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _priority(text: str) -> int:
+    """syslog(3)'s level; whoever logs may write anything, which counts as info."""
+    return int(text) if text in ("0", "1", "2", "3", "4", "5", "6", "7") else 6
+
+
 def _text(value: Any) -> str:
     """A journal field is a string, a list of bytes when it is not UTF-8, or a list of repeated values."""
     if isinstance(value, list):
-        if all(isinstance(item, int) for item in value):
+        if all(isinstance(item, int) and 0 <= item < 256 for item in value):
             return bytes(value).decode(errors="replace")
         return _text(value[0]) if value else ""
     return "" if value is None else str(value)
@@ -98,7 +110,9 @@ class Journal:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            # What a full disk did not take was reported when it was written.
+            with contextlib.suppress(OSError):
+                self._file.close()
 
     @property
     def position(self) -> int:

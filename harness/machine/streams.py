@@ -59,10 +59,12 @@ class Tail:
 class StreamPump:
     """Reads every attached socket until its other end closes; never blocks the guest.
 
-    Readers are called in the pump's thread with each chunk, and with b"" at the end.
+    Readers are called in the pump's thread with each chunk, and with b"" at the end. One that raises is
+    not called again; `on_error` is told, in that thread, and the others read on.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, on_error: Callable[[Exception], None]) -> None:
+        self._on_error = on_error
         self._selector = selectors.DefaultSelector()
         self._wakeup, self._waker = socket.socketpair()
         self._selector.register(self._wakeup, selectors.EVENT_READ, None)
@@ -77,7 +79,7 @@ class StreamPump:
         source.setblocking(False)
         with self._lock:
             self._open += 1
-            self._selector.register(source, selectors.EVENT_READ, readers)
+            self._selector.register(source, selectors.EVENT_READ, list(readers))
         self._waker.send(b".")
 
     def close(self, *, drain: float = 2.0) -> None:
@@ -102,15 +104,19 @@ class StreamPump:
             if self._stopping and self._open == 0:
                 return
 
-    def _read(self, source: socket.socket, readers: tuple[Callable[[bytes], None], ...]) -> None:
+    def _read(self, source: socket.socket, readers: list[Callable[[bytes], None]]) -> None:
         try:
             data = source.recv(CHUNK)
         except BlockingIOError:
             return
         except ConnectionResetError:
             data = b""
-        for reader in readers:
-            reader(data)
+        for reader in tuple(readers):
+            try:
+                reader(data)
+            except Exception as error:
+                readers.remove(reader)
+                self._on_error(error)
         if not data:
             with self._lock:
                 self._selector.unregister(source)

@@ -6,6 +6,9 @@ import pytest
 from fakes.lab import Lab, within
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError, MachineFailure
+from harness.machine.spec import Firmware
+from harness.platform.qemu import firmware
+from harness.platform.qemu.firmware import FirmwareFiles
 
 
 def test_a_healthy_machine_answers_within_seconds(lab: Lab) -> None:
@@ -147,3 +150,22 @@ def test_an_sshd_without_a_banner_is_named(lab: Lab) -> None:
     with within(8), pytest.raises(MachineFailure) as caught:
         lab.boot()
     assert caught.value.name in ("no-network", "ssh-mute")
+
+
+@pytest.mark.parametrize("name", ["console.txt", "journal.txt"])
+def test_a_full_disk_under_the_results_is_the_hosts_fault(lab: Lab, name: str) -> None:
+    home = lab.directory / "machine-1"
+    home.mkdir(parents=True)
+    (home / name).symlink_to("/dev/full")
+    with within(3), pytest.raises(InfrastructureError, match="No space left on device") as caught:
+        lab.boot()
+    assert caught.value.cause == "host-disk-full"
+
+
+def test_firmware_the_host_lacks_costs_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = FirmwareFiles(lab.directory / "code", lab.directory / "vars", "some-package")
+    monkeypatch.setattr(firmware, "_OVMF", [nowhere])
+    with pytest.raises(ConfigError, match="no uefi firmware") as caught:
+        lab.power_on(firmware=Firmware.UEFI)
+    assert caught.value.hint == "apt-get install some-package"
+    assert lab.fake.launches == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -101,9 +102,11 @@ class QemuInstance:
     def _start(self, ignition: IgnitionConfig | None, accelerator: Accelerator, deadline: Deadline) -> None:
         spec, owned = self._spec, self._owned
         owned.callback(self._journal.close)
-        self._pump = StreamPump(self._directory.name)
-        owned.callback(self._pump.close)
         ours = {name: self._channel() for name in ("qmp", "console", "journal", "initramfs")}
+        for mine, _ in ours.values():
+            owned.callback(mine.close)
+        self._pump = StreamPump(self._directory.name, self._on_stream_error)
+        owned.callback(self._pump.close)
         self._typist = ours["console"][0].dup()
         owned.callback(self._typist.close)
         qmp_writer = ours["qmp"][0].dup()
@@ -111,7 +114,10 @@ class QemuInstance:
         self._qmp = Qmp(qmp_writer, self._on_event)
         initramfs = InitramfsChannel(self._directory / "ignition-virtio-dump.txt", self._incidents.report)
 
+        watcher = threading.Thread(target=self._watch, name="qemu exit", daemon=True)
         with ExitStack() as handed_over:
+            for _, theirs in ours.values():
+                handed_over.callback(theirs.close)
             files = firmware.find(spec.firmware, spec.arch)
             fds = self._descriptors(handed_over, ours, ignition, files)
             command = argv.build(
@@ -129,6 +135,8 @@ class QemuInstance:
             self._child: Child = spawn(
                 command, name="qemu", pass_fds=fds.all(), stdout=errors.fileno(), stderr=errors.fileno()
             )
+            watcher.start()
+            owned.callback(watcher.join)  # it reads what QEMU said last
             owned.callback(self._child.stop)
         owned.callback(self._quit)
 
@@ -137,7 +145,6 @@ class QemuInstance:
         kept = [FileSink(self._freezing.journal)] if self._freezing else []
         self._pump.attach(ours["journal"][0], *kept, LineSplitter(self._journal.add_line))
         self._pump.attach(ours["initramfs"][0], initramfs)
-        threading.Thread(target=self._watch, name="qemu exit", daemon=True).start()
         try:
             self._qmp.negotiate(deadline.sub(30))
             self._port = self._forwarded_port(deadline)
@@ -161,8 +168,6 @@ class QemuInstance:
         files: firmware.FirmwareFiles | None,
     ) -> argv.Descriptors:
         spec = self._spec
-        for _, theirs in channels.values():
-            handed_over.callback(theirs.close)
 
         def keep(descriptor: int) -> int:
             handed_over.callback(os.close, descriptor)
@@ -277,6 +282,18 @@ class QemuInstance:
             self._incidents.report(
                 Incident("kernel-panic", "the guest's kernel panicked", "QEMU", fatal=True)
             )
+        elif event == "BLOCK_IO_ERROR" and data.get("nospace"):
+            self._host_trouble(
+                "host-disk-full", f"no space left for the guest's disk {data.get('node-name')}"
+            )
+
+    def _on_stream_error(self, error: Exception) -> None:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        cause = "host-disk-full" if full else "stream-failed"
+        self._host_trouble(cause, f"cannot keep what the guest says in {self._directory}: {error}")
+
+    def _host_trouble(self, cause: str, message: str) -> None:
+        self._incidents.report(Incident(cause, message, "this host", fatal=True, infrastructure=True))
 
     def _on_qmp_end(self, data: bytes) -> None:
         if not data:
