@@ -44,7 +44,7 @@ def _pytest(args: argparse.Namespace, resolved: Resolved, count: int) -> int:
         count = 1
     # fmt: off
     argv = [
-        "-p", "no:terminal",
+        "-p", "no:terminalreporter",
         "-p", "no:cacheprovider",
         "-p", "kola.plugin",
         "--strict-markers",
