@@ -42,6 +42,7 @@ class Execution:
             self._whole.remaining - min(_LAST_WORDS_SECONDS, self._whole.remaining * _LAST_WORDS_SHARE)
         )
         self._machine.limit(limit)
+        self._machine.instance.incidents.expect(self._opt_out)
         try:
             return self._run()
         except DeadlineExceeded as error:
