@@ -94,7 +94,7 @@ def _result(
     output = item.config.stash[STATE].plan.output
     failed = next((report for report in reports if report.failed), None)
     skipped = next((report for report in reports if report.skipped), None)
-    text = "\n".join(part for part in (_body(report) for report in reports) if part)
+    text = "\n".join(dict.fromkeys(part for report in reports for part in _body(report)))
     if context.own_output:
         text = context.own_output.rstrip() + ("\n" + text if text else "")
     machines = [*(first.machines if first is not context else []), *context.machines]
@@ -131,10 +131,11 @@ def _result(
     )
 
 
-def _body(report: pytest.TestReport) -> str:
+def _body(report: pytest.TestReport) -> list[str]:
+    """What failed, then the sections; those of an item come with each of its reports again."""
     parts = [report.longreprtext] if report.failed else []
     parts += [f"{title}:\n{content.rstrip()}" for title, content in report.sections if content.strip()]
-    return "\n".join(parts)
+    return parts
 
 
 def _skip_reason(report: pytest.TestReport) -> str:
