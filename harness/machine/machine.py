@@ -17,7 +17,14 @@ from harness.machine.guest import File, Unit
 from harness.machine.instance import Instance
 from harness.machine.journal import Journal
 from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
-from harness.machine.ssh import AuthenticationRefused, Completed, ConnectionLost, SshConnection, SshKey
+from harness.machine.ssh import (
+    AuthenticationRefused,
+    CommandFailed,
+    Completed,
+    ConnectionLost,
+    SshConnection,
+    SshKey,
+)
 from harness.util.deadline import Deadline
 
 BOOT_SECONDS = 600.0
@@ -25,6 +32,9 @@ COMMAND_SECONDS = 300.0
 DOWN_SECONDS = 120.0
 HOPELESS_SECONDS = 10.0
 NOLOGIN_SECONDS = 5.0
+
+# Statuses by which a command says no; higher ones, it may have been killed as the machine goes down.
+_REFUSALS = range(1, 126)
 
 
 @dataclass(frozen=True)
@@ -236,12 +246,17 @@ class Machine:
     # Life and death
 
     def reboot(self, command: str = "systemctl reboot") -> None:
-        """Reboot and come back: proved by a new boot id, followed by a health check."""
+        """Reboot and come back: proved by a new boot id, followed by a health check.
+
+        Raises CommandFailed when the guest refuses.
+        """
         before = self._boot_id or self.run("cat /proc/sys/kernel/random/boot_id").check().stdout.strip()
         self._publish("reboot", {"boot_id": before})
         since = Since.now(self.instance)
         with contextlib.suppress(ConnectionLost):  # the answer may be lost on the way down
-            self.run(command, sudo=True, timeout=30)
+            answer = self.run(command, sudo=True, timeout=30)
+            if answer.status in _REFUSALS:
+                raise CommandFailed(answer)
         self.wait_rebooted(before, since)
 
     def wait_rebooted(self, before: str, since: Since) -> None:
