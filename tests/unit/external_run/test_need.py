@@ -1,0 +1,120 @@
+"""What machine a test's metadata asks for."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from external_samples import made, plan
+
+from harness.errors import ConfigError
+from harness.machine.spec import SectorSize
+from kola.external.need import EVERY_CHECK, request_for, shared_request, unavailable
+
+IGNITION = '{"ignition": {"version": "3.0.0"}, "storage": {"files": [{"path": "%s", "mode": 420}]}}'
+BUTANE = (
+    "variant: nestos\nversion: 1.0.0\nstorage:\n  files:\n    - path: /etc/from-butane\n      mode: 0644\n"
+)
+DOUBTFUL = '{"ignition": {"version": "3.0.0"}, "unknown": {}}'
+
+
+def test_a_test_that_asks_for_nothing_may_be_a_clone(tmp_path: Path) -> None:
+    request = request_for(made(tmp_path), plan(tmp_path))
+    assert request.boot == "auto"
+    assert request.ignition is None
+    assert request.spec == plan(tmp_path).base_spec()
+    assert request.opt_out == frozenset()
+
+
+def test_every_wish_is_in_the_spec(tmp_path: Path) -> None:
+    (tmp_path / "proj/tests/kola/dir-alpha/share").mkdir(parents=True)
+    test = made(
+        tmp_path,
+        additionalDisks=["5G:4k"],
+        primaryDisk="12G:mpath",
+        minMemory=3072,
+        numaNodes=True,
+        additionalNics=2,
+        appendKernelArgs="a=1 b",
+        appendFirstbootKernelArgs="c",
+        bindMountHostRO=["share,/var/mnt/share"],
+        tags="needs-internet",
+    )
+    spec = request_for(test, plan(tmp_path)).spec
+    assert spec.disks[0].size_gib == 5
+    assert spec.disks[0].options.sectors is SectorSize.NATIVE_4K
+    assert (spec.primary_disk.multipath, spec.primary_size) == (True, "12G")
+    assert (spec.memory_mib, spec.numa_nodes, spec.additional_nics) == (3072, True, 2)
+    assert (spec.kernel_args, spec.firstboot_kernel_args) == ("a=1 b", "c")
+    assert spec.internet
+    assert [(one.host.name, one.mount, one.writable) for one in spec.host_directories] == [
+        ("share", "/var/mnt/share", False)
+    ]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"additionalDisks": ["1G"]}, {"additionalNics": 1}, {"appendKernelArgs": "x"}, {"minMemory": 2000}],
+    ids=lambda keys: next(iter(keys)),
+)
+def test_a_machine_unlike_the_others_boots_cold(tmp_path: Path, keys: dict[str, object]) -> None:
+    assert request_for(made(tmp_path, **keys), plan(tmp_path)).boot == "cold"
+
+
+def test_memory_is_never_less_than_the_run_gives(tmp_path: Path) -> None:
+    assert request_for(made(tmp_path, minMemory=512), plan(tmp_path)).spec.memory_mib == 1024
+
+
+@pytest.mark.parametrize(("gib", "size"), [(1, None), (2, None), (20, "20G")])
+def test_disks_only_grow(tmp_path: Path, gib: int, size: str | None) -> None:
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "disk.qcow2", "2G"], check=True)
+    assert request_for(made(tmp_path, minDisk=gib), plan(tmp_path)).spec.primary_size == size
+
+
+def test_config_is_merged_and_boots_cold(tmp_path: Path) -> None:
+    test = made(tmp_path, files={"config.bu": BUTANE})
+    request = request_for(test, plan(tmp_path))
+    assert request.boot == "cold"
+    assert request.ignition is not None
+    assert request.ignition.to_dict()["storage"]["files"][0]["path"] == "/etc/from-butane"
+
+
+def test_a_config_warning_fails_the_test_unless_allowed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="allowConfigWarnings") as caught:
+        request_for(made(tmp_path, "strict", files={"config.ign": DOUBTFUL}), plan(tmp_path))
+    assert caught.value.file is not None
+    assert caught.value.file.name == "config.ign"
+    lenient = made(tmp_path, "lenient", files={"config.ign": DOUBTFUL}, allowConfigWarnings=True)
+    assert request_for(lenient, plan(tmp_path)).ignition is not None
+
+
+def test_what_no_machine_can_be_names_the_test(tmp_path: Path) -> None:
+    test = made(tmp_path, additionalDisks=["huge"])
+    with pytest.raises(ConfigError) as caught:
+        request_for(test, plan(tmp_path))
+    assert caught.value.file == test.executable
+
+
+def test_skip_base_checks_opts_out_of_all(tmp_path: Path) -> None:
+    assert request_for(made(tmp_path, tags="skip-base-checks"), plan(tmp_path)).opt_out == EVERY_CHECK
+    assert "kernel-panic" in EVERY_CHECK
+    assert "failed-unit" in EVERY_CHECK
+
+
+def test_a_bucket_has_all_its_members_configs_and_internet_if_one_needs_it(tmp_path: Path) -> None:
+    one = made(tmp_path, "one", exclusive=False, files={"config.ign": IGNITION % "/etc/one"})
+    two = made(tmp_path, "two", exclusive=False, tags="needs-internet", files={"config.bu": BUTANE})
+    three = made(tmp_path, "three", exclusive=False)
+    request = shared_request([one, two, three], plan(tmp_path))
+    assert request.ignition is not None
+    paths = {file["path"] for file in request.ignition.to_dict()["storage"]["files"]}
+    assert paths == {"/etc/one", "/etc/from-butane"}
+    assert (request.boot, request.spec.internet) == ("cold", True)
+    plain = shared_request([three], plan(tmp_path))
+    assert (plain.boot, plain.ignition, plain.spec.internet) == ("auto", None, False)
+
+
+def test_booting_the_iso_is_skipped_where_there_is_none(tmp_path: Path) -> None:
+    assert "live ISO" in unavailable(made(tmp_path, bootFrom="iso"), plan(tmp_path))
+    assert unavailable(made(tmp_path, "other"), plan(tmp_path)) == ""
