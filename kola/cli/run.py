@@ -53,6 +53,8 @@ def _pytest(args: argparse.Namespace, resolved: Resolved, count: int) -> int:
         "--tb", "short",
         "--junitxml", str(reports / "junit.xml"),
         "-o", "junit_family=xunit1",
+        "-o", "junit_logging=all",
+        "-o", "junit_suite_name=kola",
         "--basetemp", str(plan.output / "tmp"),
         "--rootdir", str(own_root().parent),
         "-c", os.devnull,
@@ -96,6 +98,7 @@ class _HandOver:
         config.option.kola_resolved = self._resolved
         config.option.kola_warn_exits_77 = self._args.on_warn_failure_exit_77
         config.option.kola_tapfile = self._args.tapfile
+        config.option.kola_flags = _flags(self._args)
 
     @property
     def recorder(self) -> Recorder | None:
@@ -103,6 +106,12 @@ class _HandOver:
             return None
         found = self._config.pluginmanager.get_plugin("kola-recorder")
         return found if isinstance(found, Recorder) else None
+
+
+def _flags(args: argparse.Namespace) -> list[str]:
+    """What was typed between `kola run` and the patterns, for the command that runs one test again."""
+    words = sys.argv[2:] if len(sys.argv) > 1 else []
+    return [word for word in words if word not in args.patterns]
 
 
 def _tell(message: str) -> None:

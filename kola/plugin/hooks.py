@@ -14,6 +14,7 @@ import pytest
 
 from harness.errors import ConfigError
 from kola.plugin import protocol
+from kola.plugin.attach import to_allure
 from kola.plugin.items import identify
 from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
 from kola.plugin.recorder import Recorder
@@ -182,6 +183,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     finally:
         if context is not None:
             context.close_machines()
+            to_allure(item.config, context)
 
 
 @pytest.hookimpl(wrapper=True)

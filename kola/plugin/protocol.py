@@ -12,6 +12,7 @@ from _pytest.runner import runtestprotocol
 import harness
 from harness.errors import HarnessError
 from kola.model import FailureKind, TestInfo, Verdict
+from kola.plugin.attach import to_junit
 from kola.plugin.context import TestContext
 from kola.plugin.keys import CONTEXT, INFO, STATE
 from kola.report.result import TestResult
@@ -66,6 +67,7 @@ def run(item: pytest.Item) -> None:
             report.outcome = "passed"  # pytest's own summary knows no warnings
     state.events.emit("test-end", test=info.name, verdict=str(result.verdict), cause=result.cause)
     reports[-1].kola = result.to_json()  # type: ignore[attr-defined]  # travels with the report through xdist
+    to_junit(reports[-1], context)
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=location)

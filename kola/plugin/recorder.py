@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from kola.report.console import Console
 from kola.report.events import EventLog
 from kola.report.properties import Properties, write_properties
 from kola.report.report_json import write_report
+from kola.report.rerun import as_pattern
 from kola.report.result import Filtered, RunResult, TestResult
 from kola.report.summary import closing_line, summary
 from kola.report.tap import write_tap
@@ -161,8 +163,13 @@ class Recorder:
         seen = {one.name.partition("[")[0] for result in tests for one in (result, *result.subtests)}
         return [name for name in self._plan.tests if name not in seen]
 
+    def _again(self, test: TestResult) -> str:
+        """The command that runs this test again, with the flags of this run."""
+        flags = list(getattr(self._config.option, "kola_flags", []))
+        return shlex.join(["kola", "run", *flags, as_pattern(test.name.partition("[")[0])])
+
     def pytest_unconfigure(self) -> None:
         if self.run is not None:
             palette = self.console.palette
-            self.console.write(summary(self.run, palette=palette))
+            self.console.write(summary(self.run, palette=palette, again=self._again))
             self.console.write(closing_line(self.run, palette=palette))

@@ -20,7 +20,6 @@ def test_docker_is_present_but_off(machine: Machine, distro: Distro) -> None:
 
 
 @pytest.mark.kola()
-@pytest.mark.machine(memory_mib=1536)
 def test_docker_can_be_started(machine: Machine) -> None:
     """Started by hand, docker answers."""
     machine.unit("docker.service").start()

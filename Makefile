@@ -1,0 +1,43 @@
+# `make run` and `make test` do all set-up on a fresh machine: only Python, make and apt are needed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: run test check reference packages clean
+
+run: reference
+	$(BIN)/kola run --parallel auto
+
+test: check reference
+	$(BIN)/pytest -q tests/unit -n 2
+	$(BIN)/pytest -q tests/acceptance -n 2
+	$(BIN)/pytest -q tests/vm
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+reference: $(VENV)/.ready packages
+	$(SUDO) env HOME="$$HOME" $(BIN)/kola reference build --install-missing
+
+packages:
+	@wanted=$$(grep -v '^#' packages.txt); \
+	missing=$$(for p in $$wanted; do \
+	    [ "$$(dpkg-query -Wf '$${Status}' $$p 2>/dev/null)" = 'install ok installed' ] || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "apt installs:" $$missing; \
+	    $(SUDO) apt-get update -q >/dev/null; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing >/dev/null; \
+	fi
+
+$(VENV)/.ready: pyproject.toml packages.txt
+	$(MAKE) packages
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
