@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kola.plugin.keys import PLAN
-from kola.schedule import KolaScheduling
+from kola.schedule import KolaScheduling, durations
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -22,7 +22,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KolaScheduling | None:
     if config.stash.get(PLAN, None) is None:
         return None
-    return KolaScheduling(config, lambda ids: list(range(len(ids))))
+    return KolaScheduling(config, durations.load().order)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -24,6 +24,7 @@ from kola.report.summary import closing_line, summary
 from kola.report.tap import write_tap
 from kola.report.verdict import exit_code
 from kola.run.resolve import Resolved
+from kola.schedule import durations
 
 
 class Recorder:
@@ -153,6 +154,7 @@ class Recorder:
         write_tap(self.run, self._resolved.output.tap)
         if self._tapfile is not None:
             write_tap(self.run, self._tapfile)
+        durations.record((test.name, test.nodeid, test.seconds) for test in tests if test.nodeid)
         self._events.emit("run-end", exit_code=int(code))
         self._events.close()
 

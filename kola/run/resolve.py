@@ -19,6 +19,7 @@ from kola.cli.output import OutputDir, prepare
 from kola.external import Discovery, discover
 from kola.model import TestInfo
 from kola.run.plan import Defaults, RunPlan
+from kola.schedule.durations import load as load_durations
 from kola.select import Chosen, select
 from kola.select.catalog import find_tests, own_root
 from kola.select.options import roots_from, selection_from, workdir
@@ -71,6 +72,7 @@ def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
             architecture=arch,
             stream=subject.stream,
             firmware=str(defaults.firmware or Firmware.BIOS),
+            durations=load_durations().names,
         ),
     )
     output = prepare(platform="qemu", explicit=args.output_dir, workdir=workdir(args))
