@@ -1,4 +1,4 @@
-"""The reference OS: a small real ostree + Ignition system, built from Debian packages like NestOS from its own."""
+"""The reference OS: a small, real ostree + Ignition system made from Debian packages."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ def ensure(
     require(missing(requirements(chosen)), install=install_missing)
     recipe = load_recipe(chosen)
     started = time.monotonic()
-    if build_once(target, lambda temporary: build(recipe, temporary, progress=report), force=force, progress=report):
+    if build_once(
+        target, lambda temporary: build(recipe, temporary, progress=report), force=force, progress=report
+    ):
         report(f"reference OS built in {time.monotonic() - started:.0f} s")
     return target

@@ -35,7 +35,9 @@ def apt_options(dump: str) -> tuple[str, ...]:
     return tuple(
         line.rstrip(";")
         for line in dump.splitlines()
-        if re.match(r'Acquire::[^ ]+ "[^"]+";$', line) and "::Languages" not in line and "GzipIndexes" not in line
+        if re.match(r'Acquire::[^ ]+ "[^"]+";$', line)
+        and "::Languages" not in line
+        and "GzipIndexes" not in line
     )
 
 

@@ -36,7 +36,7 @@ class Steps:
 
 
 def build(recipe: Recipe, target: Path, *, progress: Progress) -> None:
-    """Fill the empty directory `target` with `builds/` and `repo/`; scratch files below it are gone at the end."""
+    """Fill the empty directory `target` with `builds/` and `repo/`; scratch files are gone at the end."""
     steps = Steps(progress, time.monotonic())
     work = target / "work"
     work.mkdir()
@@ -89,14 +89,22 @@ def _addition(recipe: Recipe, version: Version, where: Path, extra: Path) -> lis
         run(["dpkg-deb", "--extract", deb, where])
         shutil.rmtree(where / "usr/share/doc", ignore_errors=True)
         shutil.rmtree(where / "usr/share/man", ignore_errors=True)
-        rows.append(run(["dpkg-deb", "--show", "--showformat=${Package} ${Version} ${Architecture}", deb]).split())
+        rows.append(
+            run(["dpkg-deb", "--show", "--showformat=${Package} ${Version} ${Architecture}", deb]).split()
+        )
     tree.lay_over(version.overlay, where)
     tree.write_os_release(where, recipe, version)
     return rows
 
 
 def _write_build(
-    recipe: Recipe, version: Version, made: Commit, rows: list[list[str]], work: Path, bare: Path, target: Path
+    recipe: Recipe,
+    version: Version,
+    made: Commit,
+    rows: list[list[str]],
+    work: Path,
+    bare: Path,
+    target: Path,
 ) -> None:
     work.mkdir()
     sysroot = work / "sysroot"

@@ -20,7 +20,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> str:
-    """Run one program to its end and return its stdout; its last stderr lines are the evidence when it fails."""
+    """Run one program and return its stdout; when it fails its last lines are the error's evidence."""
     words = [str(word) for word in argv]
     result = subprocess.run(
         words,

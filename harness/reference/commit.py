@@ -28,7 +28,9 @@ def make_repository(path: Path, *, mode: str) -> Path:
     return path
 
 
-def commit(repository: Path, recipe: Recipe, version: Version, trees: list[str], parent: Commit | None) -> Commit:
+def commit(
+    repository: Path, recipe: Recipe, version: Version, trees: list[str], parent: Commit | None
+) -> Commit:
     """Commit the union of `trees` (`dir=PATH` or `ref=REF`, later ones win) as `version`."""
     checksum = run(
         [

@@ -1,4 +1,4 @@
-"""The files that make a directory a build: `builds.json`, `meta.json`, `commitmeta.json`, as `nosa build` writes them."""
+"""The files that make a directory a build, as `nosa build` writes them."""
 
 from __future__ import annotations
 

@@ -77,9 +77,7 @@ def load_recipe(arch: Arch, directory: Path = HERE) -> Recipe:
             for version in data["versions"]
         ),
         kernel_arguments=tuple(text.format(**names) for text in data["kernel"]["arguments"]),
-        packages=tuple(
-            package.format(**names) for group in data["packages"].values() for package in group
-        ),
+        packages=tuple(package.format(**names) for group in data["packages"].values() for package in group),
         tree=TreeRules(
             exclude=tuple(rules["exclude"]),
             remove=tuple(rules["remove"]),

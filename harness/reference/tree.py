@@ -1,4 +1,4 @@
-"""Turn an unpacked Debian tree into one that ostree deploys: overlay, presets, `/usr/etc`, links into `/var`."""
+"""Turn an unpacked Debian tree into one that ostree deploys."""
 
 from __future__ import annotations
 
@@ -10,11 +10,27 @@ from harness.reference import bootstrap
 from harness.reference.command import run
 from harness.reference.recipe import Recipe, TreeRules, Version
 
-_TOP_LEVEL = {"bin", "boot", "dev", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "sysroot", "tmp", "usr", "var"}
+_TOP_LEVEL = {
+    "bin",
+    "boot",
+    "dev",
+    "lib",
+    "lib32",
+    "lib64",
+    "libx32",
+    "proc",
+    "run",
+    "sbin",
+    "sys",
+    "sysroot",
+    "tmp",
+    "usr",
+    "var",
+}
 
 
 def lay_over(overlay: Path, tree: Path) -> None:
-    """Copy `overlay` onto `tree`, owned by root, executable where the source is; sudo wants its files closed."""
+    """Copy `overlay` onto `tree`, owned by root, executable where the source is."""
     for source in sorted(overlay.rglob("*")):
         target = tree / source.relative_to(overlay)
         if source.is_dir():
@@ -63,7 +79,7 @@ def kernel_version(tree: Path) -> str:
 
 
 def prepare(recipe: Recipe, tree: Path, extra: Path) -> None:
-    """Overlay, groups and presets, while the tree is still a Debian one; debs of later versions go to `extra`."""
+    """Overlay, groups, presets, while the tree is still Debian's; later versions' packages go to `extra`."""
     if (tree / bootstrap.EXTRA_DEBS).exists():
         shutil.move(tree / bootstrap.EXTRA_DEBS, extra)
     first = recipe.versions[0]
@@ -74,11 +90,9 @@ def prepare(recipe: Recipe, tree: Path, extra: Path) -> None:
     lay_over(first.overlay, tree)
     write_os_release(tree, recipe, first)
     (tree / "etc/os-release").symlink_to("../usr/lib/os-release")
-    for unit in recipe.tree.mask:
-        (tree / "etc/systemd/system" / unit).symlink_to("/dev/null")
     run(["systemctl", "--root", tree, "preset-all"])
     run(["systemctl", "--root", tree, "set-default", "multi-user.target"])
-    (tree / "etc/machine-id").write_text("uninitialized\n")
+    (tree / "etc/machine-id").write_text("")
     (tree / "etc/hosts").write_text("127.0.0.1 localhost localhost.localdomain\n::1 localhost\n")
     (tree / "etc/ssh/sshd_config.d").chmod(0o700)
 
@@ -89,6 +103,10 @@ def finish(tree: Path, rules: TreeRules) -> None:
     modules = tree / "usr/lib/modules" / version
     shutil.move(tree / f"boot/vmlinuz-{version}", modules / "vmlinuz")
     remove(tree, ("boot/*", "vmlinuz*", "initrd.img*", *rules.remove))
+    for unit in rules.mask:
+        path = tree / "usr/lib/systemd/system" / unit
+        path.unlink(missing_ok=True)
+        path.symlink_to("/dev/null")
     _keep_package_list(tree)
     for name in ("tmp", "run", "var", "dev", "proc", "sys"):
         shutil.rmtree(tree / name, ignore_errors=True)
@@ -114,6 +132,13 @@ def _keep_package_list(tree: Path) -> None:
 def packages(tree: Path) -> list[list[str]]:
     """Name, version and architecture of everything installed, sorted by name."""
     fields = run(
-        ["dpkg-query", "--admindir", tree / "usr/share/dpkg-db", "-W", "-f", "${Package} ${Version} ${Architecture}\n"]
+        [
+            "dpkg-query",
+            "--admindir",
+            tree / "usr/share/dpkg-db",
+            "-W",
+            "-f",
+            "${Package} ${Version} ${Architecture}\n",
+        ]
     )
     return [line.split() for line in fields.splitlines()]

@@ -51,6 +51,7 @@ install() {
     inst_simple "$moddir/etc/journald.conf" /etc/systemd/journald.conf
     inst_simple "$moddir/etc/system.conf" /etc/systemd/system.conf
     inst_simple "$moddir/etc/90-initrd.network" /etc/systemd/network/90-initrd.network
+    inst_simple "$moddir/etc/modprobe.conf" /etc/modprobe.d/nestos.conf
     inst_simple /usr/lib/ignition/base.d/00-nest.ign
 
     mkdir -p "$initdir"/{etc,var,tmp,run,proc,sys,dev,sysroot}

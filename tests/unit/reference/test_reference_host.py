@@ -1,0 +1,75 @@
+"""What a host lacks is said once and clearly; where its packages come from is read from its own apt."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.reference.arch import ARCHES
+from harness.reference.bootstrap import apt_options, debian_sources
+from harness.reference.requirements import missing, require, requirements
+
+NEEDED = requirements(ARCHES["x86_64"])
+
+
+def test_every_package_of_an_architecture_is_known() -> None:
+    packages = [requirement.package for requirement in NEEDED]
+    assert {"mmdebstrap", "ostree", "grub-pc-bin", "grub-efi-amd64-bin", "qemu-utils"} <= set(packages)
+    assert len(packages) == len(set(packages))
+
+
+def test_missing_names_packages_not_programs() -> None:
+    absent = {"sfdisk", "mmdebstrap"}
+    assert missing(NEEDED, lambda requirement: requirement.probe not in absent) == ("mmdebstrap", "fdisk")
+
+
+def test_what_is_missing_comes_with_the_one_command_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(ConfigError) as error:
+        require(("ostree", "mtools"), install=False)
+    assert "lacks" in error.value.message
+    assert error.value.hint is not None
+    assert error.value.hint.startswith("apt-get install -y --no-install-recommends ostree mtools")
+
+
+def test_only_root_can_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ConfigError, match="needs root"):
+        require((), install=False)
+
+
+def test_sources_are_those_of_debian_alone() -> None:
+    targets = "\n".join(
+        (
+            "http://mirror.example/debian/|bookworm|main|Debian|bookworm",
+            "http://mirror.example/debian/|bookworm-updates|main|Debian|bookworm-updates",
+            "http://mirror.example/debian/|bookworm|main|Debian|bookworm",
+            "http://other.example/|stable|main|Someone|stable",
+        )
+    )
+    assert debian_sources(targets, suite="bookworm") == (
+        "deb http://mirror.example/debian/ bookworm main",
+        "deb http://mirror.example/debian/ bookworm-updates main",
+    )
+
+
+def test_a_host_without_the_suite_is_told_so() -> None:
+    with pytest.raises(ConfigError, match="knows no Debian bookworm"):
+        debian_sources("http://mirror.example/debian/|trixie|main|Debian|trixie", suite="bookworm")
+
+
+def test_proxies_and_certificates_are_handed_on() -> None:
+    dump = "\n".join(
+        (
+            'Acquire "";',
+            'Acquire::http::Proxy "http://proxy.example:3128";',
+            'Acquire::https::CAInfo "/etc/ssl/ca.pem";',
+            'Acquire::Languages "none";',
+        )
+    )
+    assert apt_options(dump) == (
+        'Acquire::http::Proxy "http://proxy.example:3128"',
+        'Acquire::https::CAInfo "/etc/ssl/ca.pem"',
+    )
