@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from typing import NoReturn
 
 from harness.errors import DeadlineExceeded, HarnessError
 from harness.machine.machine import Machine
-from harness.machine.ssh import ConnectionLost
+from harness.machine.ssh import Completed, ConnectionLost
 from harness.util.deadline import Deadline
 from kola.external.failures import UnexpectedReboot
 from kola.external.job import ENVIRONMENT_FILE, KOLET, Job, environment_file
-from kola.external.news import Ended, RebootAsked, parse
+from kola.external.news import Ended, RebootAsked, not_started, parse
 from kola.external.payload import payload
 from kola.external.reboot import carry_out
 
 _UNPACK = "umask 022; tar --extract --preserve-permissions --no-overwrite-dir --file=- --directory=/"
+_STATE = "cat /proc/sys/kernel/random/boot_id; systemctl is-system-running"
+_UNASKED = "the machine went down without being asked to: use /tmp/autopkgtest-reboot"
 _LAST_WORDS_SECONDS = 15.0
 _LAST_WORDS_SHARE = 0.05
 
@@ -79,16 +82,29 @@ class Execution:
         boot = self._machine.boot_id
         while True:
             try:
-                return parse(self._machine.run(line, sudo=True, timeout=self._whole.remaining, input=data))
+                done = self._machine.run(line, sudo=True, timeout=self._whole.remaining, input=data)
             except ConnectionLost:
                 # sshd or the network may have been restarted by the test; that is its right.
                 self._machine.drop_connection()
                 self._machine.wait_reachable()
-            if self._machine.boot_id != boot:
-                raise UnexpectedReboot(
-                    "the machine rebooted without being asked to: use /tmp/autopkgtest-reboot"
-                )
+                if self._machine.boot_id != boot:
+                    raise UnexpectedReboot(_UNASKED) from None
+            else:
+                news = parse(done)
+                if news is not None:
+                    return news
+                self._explain(done, boot)
             line, data = f"exec bash {self._kolet('watch')}", b""
+
+    def _explain(self, done: Completed, boot: str) -> NoReturn:
+        """kolet has not lived to tell: it ends early when the machine goes down around it."""
+        try:
+            state = self._machine.run(_STATE, timeout=60).stdout
+        except ConnectionLost:
+            raise UnexpectedReboot(_UNASKED) from None
+        if boot not in state or "stopping" in state:
+            raise UnexpectedReboot(_UNASKED)
+        raise not_started(done)
 
     def _take(self, ended: Ended) -> None:
         """A journal kept in memory only has lost what was said before the last reboot."""

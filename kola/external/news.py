@@ -53,8 +53,8 @@ class RebootAsked:
     output: str
 
 
-def parse(done: Completed) -> Ended | RebootAsked:
-    """Raises InfrastructureError when that is not what kolet says."""
+def parse(done: Completed) -> Ended | RebootAsked | None:
+    """None when that is not what kolet says: it was not started, or did not live to the end."""
     head, _, output = done.stdout.partition("\n")
     try:
         match head.split():
@@ -64,8 +64,12 @@ def parse(done: Completed) -> Ended | RebootAsked:
                 text = base64.b64decode(mark, validate=True).decode(errors="surrogateescape")
                 return RebootAsked(kind, text, userspace, output)
     except (ValueError, KeyError, binascii.Error):
-        pass
-    raise InfrastructureError(
+        return None
+    return None
+
+
+def not_started(done: Completed) -> InfrastructureError:
+    return InfrastructureError(
         f"the test could not be started in the guest (status {done.status})",
         cause="test-not-started",
         evidence=(done.stderr.strip() or done.stdout.strip())[-2000:],

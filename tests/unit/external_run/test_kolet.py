@@ -76,7 +76,9 @@ class World:
     def run_unit(self, action: str = "start", reboots: str = "exclusive") -> Ended | RebootAsked:
         process = self.start("run-unit", action, "the.service", "the-identifier", reboots)
         out, err = process.communicate(timeout=20)
-        return parse(Completed("kolet", process.returncode, out, err, 0.0))
+        news = parse(Completed("kolet", process.returncode, out, err, 0.0))
+        assert news is not None, (out, err)
+        return news
 
     @property
     def journal(self) -> str:
