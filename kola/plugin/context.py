@@ -46,7 +46,8 @@ class TestContext:
         """Remember the first failure; what follows is mostly its consequence."""
         if self.kind is None:
             self.kind, self.cause = classify(error)
-            self.failure = str(error) or type(error).__name__
+            text = str(error) or type(error).__name__
+            self.failure = text if isinstance(error, HarnessError) else text.partition("\n")[0]
 
     def close_machines(self) -> None:
         for machine in reversed(self.machines):
