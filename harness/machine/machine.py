@@ -261,8 +261,7 @@ class Machine:
 
     def wait_rebooted(self, before: str, since: Since) -> None:
         """Until a boot other than `before`, begun after `since`, answers; then a health check."""
-        self._since = since
-        self.drop_connection()
+        self.leave_boot(since)
         down = self.deadline(DOWN_SECONDS)
         whole = self.deadline(BOOT_SECONDS + DOWN_SECONDS)
         while True:
@@ -272,6 +271,11 @@ class Machine:
             down.check("waiting for the machine to go down for its reboot", f"boot id still {before}")
             self._wait_disconnected(down)
         self.check_health()
+
+    def leave_boot(self, since: Since) -> None:
+        """The boot that was is over: wait_reachable is now about what began after `since`."""
+        self._since = since
+        self.drop_connection()
 
     def _wait_disconnected(self, deadline: Deadline) -> None:
         connection = self._live()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import NoReturn
 
-from harness.errors import DeadlineExceeded, HarnessError
+from harness.errors import DeadlineExceeded, HarnessError, MachineFailure
 from harness.machine.machine import Machine
 from harness.machine.ssh import Completed, ConnectionLost
 from harness.util.deadline import Deadline
@@ -84,17 +84,25 @@ class Execution:
             try:
                 done = self._machine.run(line, sudo=True, timeout=self._whole.remaining, input=data)
             except ConnectionLost:
-                # sshd or the network may have been restarted by the test; that is its right.
-                self._machine.drop_connection()
-                self._machine.wait_reachable()
-                if self._machine.boot_id != boot:
-                    raise UnexpectedReboot(_UNASKED) from None
+                self._reconnect(boot)
             else:
                 news = parse(done)
                 if news is not None:
                     return news
                 self._explain(done, boot)
             line, data = f"exec bash {self._kolet('watch')}", b""
+
+    def _reconnect(self, boot: str) -> None:
+        """The test may have restarted sshd or the network, that is its right; not the machine."""
+        self._machine.drop_connection()
+        try:
+            self._machine.wait_reachable()
+        except MachineFailure as error:
+            if error.name not in ("ssh-refused", "no-network"):
+                raise
+            raise UnexpectedReboot(f"the connection was lost for good: {error.message}") from error
+        if self._machine.boot_id != boot:
+            raise UnexpectedReboot(_UNASKED)
 
     def _explain(self, done: Completed, boot: str) -> NoReturn:
         """kolet has not lived to tell: it ends early when the machine goes down around it."""

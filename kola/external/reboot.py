@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from harness.errors import DeadlineExceeded
 from harness.machine.machine import BOOT_SECONDS, DOWN_SECONDS, Machine
+from harness.machine.probe import Since
 from harness.machine.ssh import ConnectionLost
 from kola.external.failures import UnexpectedReboot
 from kola.external.job import KOLET
@@ -21,11 +22,12 @@ def carry_out(machine: Machine, asked: RebootAsked, opt_out: Collection[str]) ->
     Raises UnexpectedReboot when the test does not reboot after all.
     """
     before = _Boot(machine.boot_id, asked.userspace)
+    since = Since.now(machine.instance)
     with contextlib.suppress(ConnectionLost):  # the answer may be lost on the way down
         machine.run([KOLET, "acknowledge"], sudo=True, timeout=60)
 
     def rebooted() -> bool:
-        machine.drop_connection()
+        machine.leave_boot(since)
         machine.wait_reachable(limit)
         return before.is_over(machine, asked.kind)
 
