@@ -1,4 +1,4 @@
-"""The fixture for tests that use machines themselves."""
+"""Fixtures for tests that use machines themselves, and for those that run kola."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes.checkout import Checkout
 from fakes.lab import Lab, open_descriptors
 from fakes.steering import FakeQemu
 
@@ -23,6 +24,12 @@ def lab(fake_qemu: FakeQemu, tmp_path: Path) -> Iterator[Lab]:
     yield lab
     lab.close()
     assert grown_since(before) == {}
+
+
+@pytest.fixture
+def checkout(fake_qemu: FakeQemu, tmp_path: Path) -> Checkout:
+    """A place to run `kola run` in."""
+    return Checkout(fake_qemu, tmp_path / "checkout")
 
 
 def warm_up() -> None:

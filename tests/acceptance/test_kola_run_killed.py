@@ -1,0 +1,75 @@
+"""A runner that is interrupted or killed leaves nothing running and nothing lying about."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import pytest
+from fakes.checkout import Checkout
+
+from harness.util.deadline import Deadline
+
+SUITE = """
+@pytest.mark.kola()
+@pytest.mark.machine(boot="cold")
+def test_waits(machine):
+    machine.run("wait here")
+
+@pytest.mark.kola()
+@pytest.mark.machine(boot="cold")
+def test_waits_too(machine):
+    time.sleep(600)
+"""
+
+
+def started(checkout: Checkout) -> subprocess.Popen[str]:
+    """`kola run` with two machines up and two tests waiting."""
+    checkout.suite(SUITE)
+    checkout.fake.plan(commands=[{"match": "^wait here", "hang": True}])
+    running = checkout.start("--parallel", "2")
+    events = checkout.output / "events.jsonl"
+    Deadline(40).poll(
+        lambda: events.exists() and events.read_text().count('"machine-ready"') == 2,
+        step="waiting for both machines",
+        interval=0.1,
+        last_seen=lambda: events.read_text() if events.exists() else "no events",
+    )
+    return running
+
+
+def descendants(pid: int) -> list[int]:
+    """The process and all below it."""
+    found = [pid]
+    for parent in found:
+        done = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False)
+        found += [int(line) for line in done.stdout.split()]
+    return found
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if os.path.exists(f"/proc/{pid}/root")]  # noqa: PTH110
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_outlives_the_runner(checkout: Checkout, number: signal.Signals) -> None:
+    running = started(checkout)
+    family = descendants(running.pid)
+    assert len(family) >= 5, "a runner, two workers, two QEMUs"
+    running.send_signal(number)
+    running.communicate(timeout=20)
+    assert checkout.fake.left_behind(patience=2) == []
+    Deadline(3).poll(
+        lambda: not alive(family), step="waiting for the workers to end", last_seen=lambda: str(alive(family))
+    )
+
+
+def test_ctrl_c_is_said_and_what_was_done_is_kept(checkout: Checkout) -> None:
+    running = started(checkout)
+    os.killpg(running.pid, signal.SIGINT)
+    stdout, stderr = running.communicate(timeout=20)
+    assert running.returncode in (1, 130)
+    assert "nterrupted" in stdout + stderr
+    assert "Traceback" not in stderr
+    assert (checkout.output / "reports/report.json").exists()
