@@ -1,0 +1,134 @@
+"""What the guest answered to the health probe, incidents, and specs that make no sense."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ConfigError, InfrastructureError, MachineFailure
+from harness.machine.health import Report, of_incidents, of_journal
+from harness.machine.incidents import Incident, Incidents
+from harness.machine.journal import Journal
+from harness.machine.spec import Disk, DiskChannel, Firmware, MachineSpec, SectorSize
+from harness.machine.ssh import SshKey
+
+WELL = "@state\nrunning\n@failed\n@activating\n@coredumps\n"
+
+
+def names(text: str) -> list[str]:
+    return [finding.name for finding in Report.parse(text).findings()]
+
+
+def test_a_well_guest_gives_no_findings() -> None:
+    assert names(WELL) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("@state\ndegraded\n@failed\na.service loaded failed failed A\n● b.mount x\n", ["failed-unit"] * 2),
+        ("@state\ndegraded\n", ["system-state"]),
+        ("@state\nmaintenance\n", ["system-state"]),
+        ("", ["system-state"]),
+        (
+            WELL.replace("@activating\n", "@activating\na.service 2\nb.service 1\nc.service \n"),
+            ["restart-loop"],
+        ),
+        (WELL + "core.a\n", ["core-dump"]),
+    ],
+)
+def test_each_section_is_judged(text: str, expected: list[str]) -> None:
+    assert names(text) == expected
+
+
+def test_a_failed_unit_is_named_without_its_bullet() -> None:
+    report = Report.parse("@state\ndegraded\n@failed\n● b.mount loaded failed failed /b\n")
+    assert report.failed == ("b.mount",)
+
+
+def test_console_and_journal_saying_the_same_count_once() -> None:
+    shown = Incident("kernel-oops", "kernel oops: [   12.345678] BUG: Oops: 0002", "console line 9")
+    logged = Incident("kernel-oops", "kernel oops: kernel: BUG: Oops: 0002", "journal line 4")
+    other = Incident("kernel-oops", "kernel oops: BUG: Oops: 0003", "console line 10")
+    assert len(of_incidents([shown, shown])) == 1
+    assert len(of_incidents([shown, other])) == 2
+    assert len(of_incidents([shown, logged])) == 1
+
+
+def test_denials_are_found_from_a_position_on() -> None:
+    journal = Journal(None)
+    denial = "audit: type=1400 avc:  denied  { read } for  pid=1"
+    journal.add_line(json.dumps({"MESSAGE": denial}).encode())
+    assert [finding.name for finding in of_journal(journal, 0)] == ["avc-denial"]
+    assert of_journal(journal, journal.position) == []
+
+
+def test_the_first_fatal_incident_counts_and_wakes() -> None:
+    incidents = Incidents()
+    incidents.report(Incident("segfault", "a program", "journal"))
+    assert incidents.fatal is None
+    assert not incidents.wake.is_set()
+    threading.Timer(0.02, incidents.report, [Incident("kernel-panic", "it", "console", fatal=True)]).start()
+    assert incidents.wake.wait(10)
+    incidents.report(Incident("qemu-exited", "gone", "QEMU", fatal=True, infrastructure=True))
+    assert incidents.fatal is not None
+    assert incidents.fatal.name == "kernel-panic"
+    assert len(incidents.take()) == 3
+    assert incidents.take() == []
+    assert incidents.fatal is not None, "taking note of it does not bring the machine back"
+
+
+def test_incidents_become_the_error_of_who_has_to_act() -> None:
+    mine = Incident("qemu-exited", "gone", "QEMU", infrastructure=True).error("last line")
+    guests = Incident("kernel-panic", "it died", "console").error()
+    assert isinstance(mine, InfrastructureError)
+    assert (mine.cause, mine.evidence) == ("qemu-exited", "last line")
+    assert isinstance(guests, MachineFailure)
+    assert guests.name == "kernel-panic"
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "channel", "sectors"),
+    [
+        ("10G", 10, DiskChannel.VIRTIO, SectorSize.NATIVE_512),
+        ("10", 10, DiskChannel.VIRTIO, SectorSize.NATIVE_512),
+        ("5G:channel=nvme", 5, DiskChannel.NVME, SectorSize.NATIVE_512),
+        ("5G:4k,channel=scsi", 5, DiskChannel.SCSI, SectorSize.NATIVE_4K),
+        (":512e", None, DiskChannel.VIRTIO, SectorSize.EMULATED_512),
+    ],
+)
+def test_disks_in_kolas_words(text: str, size: int | None, channel: DiskChannel, sectors: SectorSize) -> None:
+    disk = Disk.parse(text)
+    assert (disk.size_gib, disk.options.channel, disk.options.sectors) == (size, channel, sectors)
+
+
+def test_disk_names_and_paths() -> None:
+    options = Disk.parse("1G:mpath,serial=abc,wwn=0x5000").options
+    assert (options.multipath, options.serial, options.wwn) == (True, "abc", 0x5000)
+
+
+@pytest.mark.parametrize("text", ["big", "0G", "1M", "1G:fast", "1G:channel=ide", "1G:wwn=x", "1G:serial="])
+def test_a_disk_that_is_none_is_quoted_back(text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        Disk.parse(text)
+
+
+def test_specs_that_boot_nothing() -> None:
+    with pytest.raises(ConfigError, match="MiB"):
+        MachineSpec(image=Path("x"), memory_mib=2)
+    with pytest.raises(ConfigError, match="CPU"):
+        MachineSpec(image=Path("x"), cpus=0)
+    with pytest.raises(ConfigError) as caught:
+        Firmware.parse("openboot")
+    assert "uefi-secure" in str(caught.value.hint)
+
+
+def test_keys_are_pairs_openssh_reads() -> None:
+    key = SshKey.generate("somebody")
+    assert key.public.startswith("ssh-ed25519 ")
+    assert key.public.endswith(" somebody")
+    assert key.paramiko().asbytes() == key.blob
+    assert SshKey.generate("somebody").blob != key.blob
