@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import DeadlineExceeded, InfrastructureError, MachineFailure
+from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.instance import Instance
 from harness.machine.machine import Access, Machine
 from harness.platform.qemu.platform import QemuPlatform
-from harness.platform.qemu.template import Recipe
+from harness.platform.qemu.template import PADDED, Recipe, Stage, Template
 from harness.util.deadline import Deadline
 from kola.machines.request import MachineRequest
 from kola.run.plan import RunPlan
@@ -60,7 +61,8 @@ class Lessor:
         directory reported whatever happens next.
         """
         if self._may_clone(request):
-            clone = self._clone(request, directory, deadline, publish, started)
+            make = self._first_boot if request.ignition is not None else self._clone
+            clone = make(request, directory, deadline, publish, started)
             if clone is not None:
                 return clone
         for attempt in range(1, ATTEMPTS + 1):
@@ -110,8 +112,8 @@ class Lessor:
         spec = request.spec
         special = spec.disks or spec.extra_qemu_args or spec.host_directories or spec.numa_nodes or spec.swtpm
         arguments = spec.kernel_args or spec.firstboot_kernel_args
-        return self._plan.boot == "auto" and not (
-            request.first_boot_matters or special or arguments or spec.primary_disk.multipath
+        return self._plan.boot == request.boot == "auto" and not (
+            special or arguments or spec.primary_disk.multipath
         )
 
     def _clone(
@@ -130,24 +132,93 @@ class Lessor:
             config=lambda access: self.config(None, access),
         )
         limit = deadline or Deadline(600 * self.scale)
-        try:
-            template = self._platform.templates.obtain(recipe, deadline=limit)
-        except (InfrastructureError, MachineFailure) as error:
-            publish("notice", text=f"no template ({error}); booting cold")
+        template = self._template(recipe, limit, publish)
+        if template is None:
             return None
         home = directory / str(uuid.uuid4())
-        try:
+        with self._or_cold(template, deadline, publish) as born:
             instance = self._platform.templates.clone(template, request.spec, directory=home, deadline=limit)
             machine = self._machine(instance, template.access, "clone", deadline, publish, started)
+            born.append(machine)
             machine.wait_resumed(template.boot_id, os.urandom(64), time.time())
+            publish("machine-ready", machine=home.name)
+            return machine
+        return None
+
+    def _first_boot(
+        self,
+        request: MachineRequest,
+        directory: Path,
+        deadline: Deadline | None,
+        publish: Publish,
+        started: Callable[[Machine], None],
+    ) -> Machine | None:
+        """A machine that goes through Ignition and the rest of its first boot by itself.
+
+        That it takes this run's key proves that its own config was the one applied.
+        """
+        config = self.config(request.ignition)
+        if len(config.to_bytes()) > PADDED:
+            return None
+        recipe = Recipe(
+            spec=request.spec,
+            image_identity=self._plan.image_identity,
+            user=self._plan.access.user,
+            config=lambda access: IgnitionConfig.empty(),
+            stage=Stage.BEFORE_IGNITION,
+        )
+        limit = deadline or Deadline(600 * self.scale)
+        template = self._template(recipe, limit, publish)
+        if template is None:
+            return None
+        home = directory / str(uuid.uuid4())
+        how = "first boot from template"
+        with self._or_cold(template, deadline, publish, but=(MachineFailure,)) as born:
+            instance = self._platform.templates.clone(
+                template, request.spec, directory=home, deadline=limit, ignition=config
+            )
+            machine = self._machine(instance, self._plan.access, how, deadline, publish, started)
+            born.append(machine)
+            machine.wait_reachable()
+            machine.check_health(self.opt_out(request))
+            publish("machine-ready", machine=home.name)
+            return machine
+        return None
+
+    def _template(self, recipe: Recipe, limit: Deadline, publish: Publish) -> Template | None:
+        """None, with a notice, when it cannot be made."""
+        try:
+            return self._platform.templates.obtain(recipe, deadline=limit)
+        except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
+            if limit.expired:
+                raise
+            publish("notice", text=f"no template ({error}); booting cold")
+            return None
+
+    @contextmanager
+    def _or_cold(
+        self,
+        template: Template,
+        deadline: Deadline | None,
+        publish: Publish,
+        but: tuple[type[HarnessError], ...] = (),
+    ) -> Iterator[list[Machine]]:
+        """Swallow what shows that a template does not resume, after a notice; `but` is the guest's own.
+
+        Machines put into the list are then closed.
+        """
+        born: list[Machine] = []
+        try:
+            yield born
+        except but:
+            raise
         except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
             if deadline is not None and deadline.expired:
                 raise
             publish("notice", text=f"the template does not resume ({error}); booting cold")
             self._platform.templates.discard(template)
-            return None
-        publish("machine-ready", machine=home.name)
-        return machine
+            for machine in born:
+                machine.close()
 
     def _machine(
         self,

@@ -42,11 +42,6 @@ class MachineRequest:
     boot: str = "auto"
     opt_out: frozenset[str] = frozenset()
 
-    @property
-    def first_boot_matters(self) -> bool:
-        """Whether the machine differs from a clone's before its first boot ends."""
-        return self.boot == "cold" or self.ignition is not None
-
 
 def request_from_markers(
     base: MachineSpec, markers: Iterable[Mapping[str, Any]], *, source: Path, line: int | None

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, InfrastructureError
 from harness.util.paths import cache_root
 from harness.util.process import run_tool
 from harness.util.sizes import parse_size
@@ -52,9 +52,13 @@ def create_overlay(
         through_descriptor(descriptor),
     ]
     # fmt: on
-    run_tool(argv, pass_fds=[descriptor])
-    if size is not None:
-        _resize(descriptor, backing, size)
+    try:
+        run_tool(argv, pass_fds=[descriptor])
+        if size is not None:
+            _resize(descriptor, backing, size)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
@@ -66,7 +70,9 @@ def _resize(descriptor: int, backing: Path, size: str) -> None:
             ["qemu-img", "resize", "-q", "-f", "qcow2", through_descriptor(descriptor), target],
             pass_fds=[descriptor],
         )
-    except Exception as error:
+    except InfrastructureError as error:
+        if "shrink" not in error.evidence:
+            raise
         raise ConfigError(
             f"cannot make the disk {size} large: it may only grow",
             file=backing,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shlex
@@ -72,12 +71,15 @@ class QemuInstance:
         deadline: Deadline,
         freezing: Frozen | None = None,
         resuming: Frozen | None = None,
+        pad_ignition: int | None = None,
     ) -> None:
         """Start QEMU; raises ConfigError or InfrastructureError, leaving nothing behind.
 
         With `freezing` RAM and disk are kept in files from the start, so that `freeze` is quick; with
-        `resuming` the machine goes on from there, on copies of its own.
+        `resuming` the machine goes on from there, on copies of its own. `pad_ignition` is the size in
+        bytes that the config is padded to.
         """
+        self._pad_ignition = pad_ignition
         self._spec = spec
         self._directory = directory
         self._incidents = Incidents()
@@ -175,11 +177,10 @@ class QemuInstance:
 
         config = None
         if ignition is not None:
-            text = ignition.to_json()
-            saved = ignition.redact().to_json()
-            (self._directory / "ignition.json").write_text(json.dumps(json.loads(saved), indent=2) + "\n")
+            saved = ignition.redact().to_json(pretty=True)
+            (self._directory / "ignition.json").write_text(saved)
             config = keep(os.memfd_create("ignition"))
-            os.write(config, text.encode() if isinstance(text, str) else text)
+            os.write(config, ignition.to_bytes(pad_to=self._pad_ignition))
         overlay = keep(self._overlay())
         extra = []
         for disk in spec.disks:

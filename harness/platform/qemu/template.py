@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from harness.artifact import ArtifactCache
@@ -20,7 +22,18 @@ from harness.util.deadline import Deadline
 from harness.util.paths import cache_root
 
 FORMAT = 1
+PADDED = 64 * 1024
+"""Bytes of every config given to a machine frozen before Ignition: fw_cfg keeps the size it had then."""
+
 _SEAL = "template.json"
+_IGNITION_STARTS = re.compile(rb"Ignition \(fetch|ignition-fetch")
+
+
+class Stage(StrEnum):
+    """When a template is frozen: up and settled, or in the initramfs before Ignition reads its config."""
+
+    BOOTED = "booted"
+    BEFORE_IGNITION = "before-ignition"
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,7 @@ class Recipe:
     image_identity: str
     user: str
     config: Callable[[Access], IgnitionConfig]
+    stage: Stage = Stage.BOOTED
 
     def key(self, accelerator: Accelerator) -> str:
         nobody = Access(self.user, SshKey("-", "ssh-ed25519 AAAA -"), SshKey("-", "ssh-ed25519 AAAA -"))
@@ -42,7 +56,8 @@ class Recipe:
             "format": FORMAT,
             "spec": asdict(replace(self.spec, image=Path("-"))),
             "image": self.image_identity,
-            "config": self.config(nobody).to_json(),
+            "stage": self.stage,
+            "config": self.config(nobody).to_json() if self.stage is Stage.BOOTED else "",
             "accelerator": [accelerator.name, accelerator.cpu],
             "qemu": [str(binary), binary.stat().st_size, binary.stat().st_mtime_ns],
         }
@@ -83,16 +98,26 @@ class Templates:
         (template.frozen.directory / _SEAL).unlink(missing_ok=True)
 
     def clone(
-        self, template: Template, spec: MachineSpec, *, directory: Path, deadline: Deadline
+        self,
+        template: Template,
+        spec: MachineSpec,
+        *,
+        directory: Path,
+        deadline: Deadline,
+        ignition: IgnitionConfig | None = None,
     ) -> QemuInstance:
-        """A machine that goes on from where the template was frozen."""
+        """A machine that goes on from where the template was frozen.
+
+        One frozen before Ignition needs its config; ConfigError when that exceeds PADDED bytes.
+        """
         return QemuInstance(
             spec,
-            None,
+            ignition,
             directory=directory,
             accelerator=self._accelerator,
             deadline=deadline,
             resuming=template.frozen,
+            pad_ignition=PADDED if ignition is not None else None,
         )
 
     def _make(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
@@ -107,20 +132,25 @@ class Templates:
     def _boot_and_freeze(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
         frozen = Frozen(partial.parent)
         access = Access(recipe.user, SshKey.generate("kola-template"), SshKey.generate("kola-host"))
+        booted = recipe.stage is Stage.BOOTED
         instance = QemuInstance(
             recipe.spec,
-            recipe.config(access),
+            recipe.config(access) if booted else IgnitionConfig.empty(),
             directory=frozen.directory,
             accelerator=self._accelerator,
             deadline=deadline,
             freezing=frozen,
+            pad_ignition=None if booted else PADDED,
         )
         machine = Machine(instance, access, scale=self._accelerator.scale)
         try:
             machine.limit(deadline)
-            machine.wait_reachable()
-            machine.check_health()
-            # Frozen with a session open: its user manager is then running in every clone already.
+            if booted:
+                machine.wait_reachable()
+                machine.check_health()
+                # Frozen with a session open: its user manager is then running in every clone already.
+            else:
+                _wait_for_ignition(instance, deadline)
             instance.freeze(deadline)
         finally:
             machine.close()
@@ -134,6 +164,15 @@ def _read(seal: Path) -> Template:
     access = data["access"]
     keys = Access(access["user"], SshKey(**access["key"]), SshKey(**access["host_key"]))
     return Template(Frozen(seal.parent), keys, data["boot_id"])
+
+
+def _wait_for_ignition(instance: QemuInstance, deadline: Deadline) -> None:
+    """Until the console shows that Ignition's first stage starts, long before it gets to reading."""
+    while not _IGNITION_STARTS.search(instance.console.since(0)):
+        if instance.incidents.fatal is not None:
+            raise instance.incidents.fatal.error()
+        deadline.check("waiting for Ignition to start", instance.console.text(1))
+        instance.console.wait_growth(instance.console.total, min(0.5, deadline.remaining))
 
 
 def _clear(home: Path) -> None:

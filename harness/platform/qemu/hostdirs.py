@@ -1,0 +1,123 @@
+"""Host directories in the guest: virtiofsd on this side, a mount unit on the other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from harness.errors import ConfigError
+from harness.ignition import IgnitionConfig, additions
+from harness.machine.spec import HostDirectory
+from harness.util.process import run_tool, spawn
+
+_PROGRAMS = (
+    Path("/usr/libexec/virtiofsd"),
+    Path("/usr/lib/qemu/virtiofsd"),
+    Path("/usr/libexec/qemu/virtiofsd"),
+)
+# Links of an ostree system at the root; systemd mounts on real directories only.
+_LINKS = {"home": "var/home", "mnt": "var/mnt", "opt": "var/opt", "srv": "var/srv", "media": "var/media"}
+# A private, read-only view of the directory, whatever the guest or virtiofsd would allow.
+_READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
+
+
+def start(directory: HostDirectory, owned: ExitStack) -> socket.socket:
+    """Serve one directory; the socket returned is QEMU's end, the caller's to close.
+
+    Raises ConfigError for a directory that is none, or without virtiofsd.
+    """
+    if not directory.host.is_dir():
+        raise ConfigError(f"there is no directory {directory.host} to show to the guest")
+    program = _program()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")  # an abstract name the kernel picks: no file to leave behind
+        listener.listen(1)
+        theirs = socket.socket(socket.AF_UNIX)
+        try:
+            theirs.connect(listener.getsockname())
+            command = _command(program, directory, listener.fileno())
+            child = spawn(command, name="virtiofsd", pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
+        except BaseException:
+            theirs.close()
+            raise
+    owned.callback(child.stop)
+    return theirs
+
+
+def arguments(controls: Sequence[int]) -> list[str]:
+    """QEMU's arguments for the directories whose sockets are these descriptors, in order."""
+    argv = []
+    for number, control in enumerate(controls):
+        argv += [
+            "-chardev", f"socket,id=host{number},fd={control}",
+            "-device", f"vhost-user-fs-pci,chardev=host{number},tag={_tag(number)}",
+        ]  # fmt: skip
+    return argv
+
+
+def mounts(directories: Sequence[HostDirectory]) -> IgnitionConfig:
+    """The mount units that bring the directories to where they were asked for."""
+    parts = []
+    for number, directory in enumerate(directories):
+        where = _real(directory.mount)
+        options = "" if directory.writable else "Options=ro\n"
+        text = (
+            f"[Unit]\nDescription=Host directory at {where}\n"
+            f"[Mount]\nWhat={_tag(number)}\nWhere={where}\nType=virtiofs\n{options}"
+            "[Install]\nWantedBy=local-fs.target\n"
+        )
+        parts.append(additions.unit(unit_name(where), text, enabled=True))
+    return IgnitionConfig.empty().merge(*parts)
+
+
+def unit_name(mount: str) -> str:
+    """The name systemd demands of the unit that mounts here (systemd.unit(5), escaping)."""
+    words = [word for word in mount.split("/") if word]
+    escaped = ("".join(_escape(index, char) for index, char in enumerate(word)) for word in words)
+    return "-".join(escaped) + ".mount"
+
+
+def _escape(index: int, char: str) -> str:
+    plain = char.isascii() and (char.isalnum() or char in ":_" or (char == "." and index > 0))
+    return char if plain else "".join(f"\\x{byte:02x}" for byte in char.encode())
+
+
+def _tag(number: int) -> str:
+    return f"kola-host{number}"
+
+
+def _real(mount: str) -> str:
+    if not mount.startswith("/") or ".." in mount.split("/") or mount.strip("/") == "":
+        raise ConfigError(f"a host directory cannot be mounted at {mount!r}", hint="write an absolute path")
+    first, slash, rest = mount.strip("/").partition("/")
+    return "/" + _LINKS.get(first, first) + slash + rest
+
+
+def _program() -> Path:
+    named = shutil.which("virtiofsd")
+    for path in (*([Path(named)] if named else []), *_PROGRAMS):
+        if os.access(path, os.X_OK):
+            return path
+    raise ConfigError(
+        "this host has no virtiofsd, which host directories need",
+        hint="apt-get install qemu-system-common (Debian 12) or virtiofsd",
+    )
+
+
+def _command(program: Path, directory: HostDirectory, listener: int) -> list[str]:
+    source = str(directory.host.resolve())
+    words = run_tool([str(program), "--help"]).decode(errors="replace")
+    if "--shared-dir" in words:  # the Rust one; QEMU up to 7.2 has its own in C
+        argv = [str(program), f"--fd={listener}", "--shared-dir", source]
+        if not directory.writable and "--readonly" in words:
+            return [*argv, "--readonly"]
+    else:
+        argv = [str(program), f"--fd={listener}", "-o", f"source={source}"]
+    if directory.writable or os.geteuid() != 0:
+        return argv
+    return ["unshare", "--mount", "--", "sh", "-c", _READ_ONLY, "sh", source, *argv]

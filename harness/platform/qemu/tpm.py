@@ -1,0 +1,56 @@
+"""An emulated TPM 2.0 (swtpm) whose state lives in memory and ends with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from contextlib import ExitStack
+
+from harness.platform.qemu.disks import through_descriptor
+from harness.util.process import require, spawn
+
+_ARGUMENT = {"x86_64": "tpm-tis", "aarch64": "tpm-tis-device"}
+
+
+def available() -> bool:
+    """Whether this host has swtpm."""
+    return shutil.which("swtpm") is not None
+
+
+def start(owned: ExitStack) -> socket.socket:
+    """Start swtpm for one machine; the socket returned is QEMU's end of the control channel.
+
+    The child goes on `owned`, the socket is the caller's to close. Raises ConfigError without swtpm.
+    """
+    require("swtpm", package="swtpm")
+    theirs, ours = socket.socketpair()
+    # An anonymous file: nothing on disk, nothing left whoever is killed.
+    state = os.memfd_create("kola-tpm")
+    try:
+        # fmt: off
+        argv = [
+            "swtpm", "socket",
+            "--tpm2",
+            "--tpmstate", f"backend-uri=file://{through_descriptor(state)}",
+            "--ctrl", f"type=unixio,clientfd={ours.fileno()}",
+        ]
+        # fmt: on
+        child = spawn(argv, name="swtpm", pass_fds=[ours.fileno(), state])
+        owned.callback(child.stop)
+    except BaseException:
+        theirs.close()
+        raise
+    finally:
+        ours.close()
+        os.close(state)
+    return theirs
+
+
+def arguments(arch: str, control: int) -> list[str]:
+    """QEMU's arguments for a TPM whose control channel is the descriptor `control`."""
+    return [
+        "-chardev", f"socket,id=tpm,fd={control}",
+        "-tpmdev", "emulator,id=tpm0,chardev=tpm",
+        "-device", f"{_ARGUMENT[arch]},tpmdev=tpm0",
+    ]  # fmt: skip
