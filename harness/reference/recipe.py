@@ -31,6 +31,7 @@ class TreeRules:
     """What happens to the unpacked packages: patterns are relative to the root of the tree."""
 
     exclude: tuple[str, ...]
+    remove_first: tuple[str, ...]
     remove: tuple[str, ...]
     mask: tuple[str, ...]
     groups: tuple[str, ...]
@@ -80,6 +81,7 @@ def load_recipe(arch: Arch, directory: Path = HERE) -> Recipe:
         packages=tuple(package.format(**names) for group in data["packages"].values() for package in group),
         tree=TreeRules(
             exclude=tuple(rules["exclude"]),
+            remove_first=tuple(rules["remove_first"]),
             remove=tuple(rules["remove"]),
             mask=tuple(rules["mask"]),
             groups=tuple(rules["groups"]),

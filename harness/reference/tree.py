@@ -86,7 +86,7 @@ def prepare(recipe: Recipe, tree: Path, extra: Path) -> None:
     for group in recipe.tree.groups:
         if f"\n{group}:" not in (tree / "etc/group").read_text():
             run(["groupadd", "--root", tree, "--system", group])
-    remove(tree, (pattern for pattern in recipe.tree.remove if pattern.startswith("etc/")))
+    remove(tree, recipe.tree.remove_first)
     lay_over(first.overlay, tree)
     write_os_release(tree, recipe, first)
     (tree / "etc/os-release").symlink_to("../usr/lib/os-release")

@@ -80,3 +80,7 @@ def test_the_recipe_promises_what_nestos_does() -> None:
 def test_an_unknown_architecture_is_the_users_error() -> None:
     with pytest.raises(ConfigError, match="no reference OS for vax"):
         arch_named("vax")
+
+
+def test_nothing_that_is_laid_over_etc_is_removed_later() -> None:
+    assert not [pattern for pattern in load_recipe(X86).tree.remove if pattern.startswith("etc")]
