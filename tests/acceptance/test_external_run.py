@@ -98,6 +98,30 @@ def test_a_reboot_hands_the_mark_to_the_next_start(checkout: Checkout) -> None:
     assert output.read_text() == "first boot\nsecond boot\n"
 
 
+def test_a_soft_reboot_keeps_the_kernel_and_starts_userspace_anew(checkout: Checkout) -> None:
+    tree(checkout, soft="")
+    mark = base64.b64encode(b"softly").decode()
+    checkout.fake.plan(
+        boots=[{}, {"keep_boot_id": True}],
+        commands=[
+            kolet("soft", f"reboot soft {mark} 100\n", times=1),
+            kolet("soft", WELL),
+            {"match": "kolet acknowledge", "then": "reboot"},
+            {"match": "basic.target", "stdout": "200\n"},
+        ],
+    )
+    assert run(checkout).results == {"ext.proj.soft": "PASS"}
+
+
+def test_a_reboot_that_does_not_come_is_the_tests_failure(checkout: Checkout) -> None:
+    tree(checkout, stays="timeoutMin: 1")
+    mark = base64.b64encode(b"never").decode()
+    checkout.fake.plan(commands=[kolet("stays", f"reboot hard {mark} 1\nI will\n")])
+    stays = entry(run(checkout, "--extend-timeout-percentage", "-90"), "ext.proj.stays")
+    assert stays["cause"] == "unexpected-reboot"
+    assert "did not happen" in stays["reason"]
+
+
 def test_a_reboot_nobody_asked_for_is_the_tests_failure(checkout: Checkout) -> None:
     tree(checkout, sudden="")
     checkout.fake.plan(commands=[kolet("sudden", "", hang=True, then="reboot")])
