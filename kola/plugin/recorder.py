@@ -35,6 +35,7 @@ class Recorder:
         self._resolved = resolved
         self._plan = resolved.plan
         self._results: dict[str, TestResult] = {}
+        self._names: dict[str, str] = {}
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
         self._interrupted = ""
@@ -70,6 +71,7 @@ class Recorder:
             self._workers.append(int(info["pid"]))
 
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        self._names[nodeid] = location[2]
         if not self._silent and nodeid not in self._results:
             self.console.started(location[2])
 
@@ -87,7 +89,7 @@ class Recorder:
 
     def _crashed(self, report: pytest.TestReport) -> TestResult:
         return TestResult(
-            name=report.nodeid.rpartition("::")[2],
+            name=self._names.get(report.nodeid, report.nodeid.rpartition("::")[2]),
             verdict=Verdict.FAIL,
             seconds=0.0,
             output=str(report.longrepr),

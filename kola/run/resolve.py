@@ -15,6 +15,7 @@ from harness.machine.machine import Access
 from harness.machine.spec import Firmware
 from harness.machine.ssh import SshKey
 from harness.platform.qemu.accel import find_qemu
+from harness.util.sizes import parse_size
 from kola.cli.output import OutputDir, prepare
 from kola.external import Discovery, discover
 from kola.model import TestInfo
@@ -165,6 +166,8 @@ def _defaults(args: argparse.Namespace) -> Defaults:
         )
         if wanted
     ]
+    if args.qemu_size is not None:
+        parse_size(args.qemu_size.removeprefix("+"))
     firmware = Firmware.parse(args.qemu_firmware) if args.qemu_firmware else None
     if firmware is None and args.qemu_native_4k:
         firmware = Firmware.UEFI

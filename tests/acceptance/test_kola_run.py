@@ -186,7 +186,6 @@ def test_no_machine_at_all_is_infrastructure_with_qemus_own_words(checkout: Chec
     assert "out of memory" in ran.stdout
 
 
-@pytest.mark.xfail(strict=True, reason="the recorder knows a crashed test by its function's name only")
 def test_a_test_that_ends_its_process_fails_alone_and_is_tried_twice(checkout: Checkout) -> None:
     checkout.suite("""
         @pytest.mark.kola()

@@ -84,7 +84,6 @@ def test_an_unknown_flag(checkout: Checkout) -> None:
         pytest.param(
             ("--qemu-size", "large"),
             "large",
-            marks=pytest.mark.xfail(strict=True, reason="the size is looked at only when a machine starts"),
         ),
         (("--append-ignition", "absent.ign"), "absent.ign"),
     ],
