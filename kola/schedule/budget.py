@@ -8,6 +8,9 @@ from pathlib import Path
 from harness.errors import ConfigError
 from kola.run.plan import RunPlan
 
+PER_CPU = 4
+"""Machines a CPU can bear: guests wait a good part of their time, even while booting."""
+
 _MIB = 1024 * 1024
 _OVERHEAD_MIB = 300  # QEMU itself and the worker that drives it
 
@@ -15,7 +18,8 @@ _OVERHEAD_MIB = 300  # QEMU itself and the worker that drives it
 def workers(wanted: str, plan: RunPlan) -> int:
     """The number of workers for `--parallel`: as typed, or with `auto` as many as there are CPUs.
 
-    Never more than memory holds machines of the default size, nor more than there are tests.
+    Never more than memory holds machines of the default size, than PER_CPU for each CPU, or than there
+    are tests.
     """
     if wanted == "auto":
         count = cpus()
@@ -24,7 +28,7 @@ def workers(wanted: str, plan: RunPlan) -> int:
     else:
         raise ConfigError(f"--parallel {wanted!r} is no number of tests", hint="write a number, or auto")
     fit = available_memory() // ((plan.base_spec().memory_mib + _OVERHEAD_MIB) * _MIB)
-    return max(1, min(count, fit, max(1, len(plan.tests))))
+    return max(1, min(count, fit, PER_CPU * cpus(), max(1, len(plan.tests))))
 
 
 def cpus(root: Path = Path("/")) -> int:
