@@ -84,8 +84,9 @@ def deploy(recipe: Recipe, repository: Path, made: Commit, sysroot: Path) -> Pat
 
 def discard(path: Path) -> None:
     """Remove a directory that may hold deployments, which are immutable until told otherwise."""
-    for deployments in path.glob("**/ostree/deploy/*/deploy"):
-        for deployment in deployments.iterdir():
+    # A recursive pattern would walk every file of every deployment.
+    for depth in range(4):
+        for deployment in path.glob("*/" * depth + "ostree/deploy/*/deploy/*"):
             if deployment.is_dir():
                 subprocess.run(["chattr", "-i", deployment], check=False, capture_output=True)
     shutil.rmtree(path)
