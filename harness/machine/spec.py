@@ -40,7 +40,7 @@ class SectorSize(StrEnum):
 
 @dataclass(frozen=True)
 class DiskOptions:
-    """How a disk is attached. `wwn` is a 64-bit number."""
+    """How a disk is attached. `wwn` is a 64-bit number: of SCSI and multipath disks, or NVMe's EUI-64."""
 
     channel: DiskChannel = DiskChannel.VIRTIO
     sectors: SectorSize = SectorSize.NATIVE_512
@@ -99,6 +99,24 @@ def _disk_options(whole: str, text: str) -> DiskOptions:
                     f"disk {whole!r}: unknown option {word!r}",
                     hint="use channel=…, 4k, 512e, mpath, serial=… or wwn=…",
                 )
+    return _coherent(whole, options)
+
+
+def _coherent(whole: str, options: DiskOptions) -> DiskOptions:
+    if options.multipath and options.channel is DiskChannel.NVME:
+        raise ConfigError(f"disk {whole!r}: the paths of a multipath disk are SCSI", hint="leave channel out")
+    if options.wwn is not None:
+        if options.channel is DiskChannel.VIRTIO and not options.multipath:
+            raise ConfigError(
+                f"disk {whole!r}: a virtio disk has no wwn", hint="add channel=scsi, channel=nvme or mpath"
+            )
+        if not 0 < options.wwn < 1 << 64:
+            raise ConfigError(f"disk {whole!r}: a wwn has 64 bits")
+    if options.serial is not None and not re.fullmatch(r"[\w.:-]{1,20}", options.serial):
+        raise ConfigError(
+            f"disk {whole!r}: serial {options.serial!r} cannot be had",
+            hint="use at most 20 letters, digits, or any of . : _ -",
+        )
     return options
 
 
@@ -115,7 +133,8 @@ class HostDirectory:
 class MachineSpec:
     """Everything that shapes one machine except its Ignition config.
 
-    `image` is the qcow2 or raw file the primary disk overlays. Memory is MiB.
+    `image` is the qcow2 or raw file the primary disk overlays. Memory is MiB. Without `network` there is
+    no NIC and so no SSH: only the console.
     """
 
     image: Path
@@ -130,6 +149,7 @@ class MachineSpec:
     additional_nics: int = 0
     numa_nodes: bool = False
     internet: bool = False
+    network: bool = True
     swtpm: bool = False
     kernel_args: str = ""
     firstboot_kernel_args: str = ""
@@ -142,3 +162,10 @@ class MachineSpec:
             raise ConfigError(f"{self.memory_mib} MiB of memory boot nothing", hint="the unit is MiB")
         if self.cpus < 1:
             raise ConfigError("a machine needs at least one CPU")
+        if not 0 <= self.additional_nics <= 16:
+            raise ConfigError(f"{self.additional_nics} additional NICs cannot be had", hint="16 at most")
+        if not self.network and (self.additional_nics or self.internet):
+            raise ConfigError("a machine without network has no NICs and no Internet")
+        mounts = [directory.mount for directory in self.host_directories]
+        if len(set(mounts)) < len(mounts):
+            raise ConfigError("two host directories cannot be mounted at the same place")

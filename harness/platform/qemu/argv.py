@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.machine.spec import DiskChannel, DiskOptions, Firmware, MachineSpec, SectorSize
+from harness.machine.spec import Firmware, MachineSpec
+from harness.platform.qemu import diskargs, hostdirs, tpm
 from harness.platform.qemu.accel import Accelerator, qemu_binary
+from harness.platform.qemu.diskargs import DiskFile
 from harness.platform.qemu.disks import through_descriptor
 from harness.platform.qemu.firmware import FirmwareFiles
 
 JOURNAL_PORT = "mantlejournal"
-
-
-@dataclass(frozen=True)
-class DiskFile:
-    """An open disk image: descriptor, its format, and how the guest sees it."""
-
-    descriptor: int
-    format: str
-    options: DiskOptions
+_SPARE = "spare"
 
 
 @dataclass(frozen=True)
@@ -42,12 +36,17 @@ class Descriptors:
     disks: tuple[DiskFile, ...] = ()
     ignition: int | None = None
     efi_variables: int | None = None
-    extra: tuple[int, ...] = field(default=())
+    tpm: int | None = None
+    host_directories: tuple[int, ...] = ()
 
     def all(self) -> list[int]:
-        single = [self.qmp, self.console, self.journal, self.initramfs, self.ignition, self.efi_variables]
-        files = [self.primary.descriptor, *(disk.descriptor for disk in self.disks)]
-        return [number for number in (*single, *files, *self.extra) if number is not None]
+        sockets = [self.qmp, self.console, self.journal, self.initramfs, self.tpm, *self.host_directories]
+        files = [
+            self.ignition,
+            self.efi_variables,
+            *(disk.descriptor for disk in (self.primary, *self.disks)),
+        ]
+        return [number for number in (*sockets, *files) if number is not None]
 
 
 def build(
@@ -66,43 +65,56 @@ def build(
         *_firmware(spec, fds, firmware),
         *_ports(spec, fds),
         *_ignition(spec, fds),
-        *_disks(spec, fds),
+        *diskargs.build([fds.primary, *fds.disks]),
         *_network(spec),
+        *(tpm.arguments(spec.arch, fds.tpm) if fds.tpm is not None else []),
+        *hostdirs.arguments(fds.host_directories),
         *spec.extra_qemu_args,
     ]
 
 
 def _base(spec: MachineSpec, accelerator: Accelerator, memory: MemoryFile | None) -> list[str]:
+    backends, owner = _memory(spec, memory)
     # fmt: off
-    argv = [
+    return [
         qemu_binary(spec.arch),
         "-S",
         "-name", "kola",
         "-nodefaults",
         "-no-user-config",
         "-display", "none",
-        "-machine", _machine_type(spec) + (",memory-backend=ram" if memory else ""),
+        "-machine", _machine_type(spec) + owner,
         "-accel", accelerator.argument,
         "-cpu", accelerator.cpu,
         "-smp", str(spec.cpus),
         "-m", str(spec.memory_mib),
+        *backends,
         "-object", "rng-random,filename=/dev/urandom,id=rng0",
         "-device", "virtio-rng-pci,rng=rng0",
     ]
     # fmt: on
+
+
+def _memory(spec: MachineSpec, memory: MemoryFile | None) -> tuple[list[str], str]:
+    """Backends of the guest's RAM, and what the machine must be told of them."""
+    size = spec.memory_mib
     if memory is not None:
         share = "on" if memory.shared else "off"
-        backend = f"memory-backend-file,id=ram,size={spec.memory_mib}M,mem-path={memory.path},share={share}"
-        argv += ["-object", backend]
+        words = f"memory-backend-file,id=ram,size={size}M,mem-path={memory.path},share={share}"
+        return ["-object", words], ",memory-backend=ram"
+    # A server beside QEMU reads and writes the guest's memory itself.
+    kind, share = ("memfd", ",share=on") if spec.host_directories else ("ram", "")
     if spec.numa_nodes:
-        half = spec.memory_mib // 2
-        argv += [
-            "-object", f"memory-backend-ram,id=mem0,size={half}M",
-            "-object", f"memory-backend-ram,id=mem1,size={spec.memory_mib - half}M",
+        half = size // 2
+        return [
+            "-object", f"memory-backend-{kind},id=mem0{share},size={half}M",
+            "-object", f"memory-backend-{kind},id=mem1{share},size={size - half}M",
             "-numa", "node,nodeid=0,memdev=mem0",
             "-numa", "node,nodeid=1,memdev=mem1",
-        ]  # fmt: skip
-    return argv
+        ], ""  # fmt: skip
+    if spec.host_directories:
+        return ["-object", f"memory-backend-memfd,id=ram{share},size={size}M"], ",memory-backend=ram"
+    return [], ""
 
 
 def _machine_type(spec: MachineSpec) -> str:
@@ -154,61 +166,27 @@ def _ignition(spec: MachineSpec, fds: Descriptors) -> list[str]:
     return ["-fw_cfg", f"name=opt/com.coreos/config,file={path}"]
 
 
-def _disks(spec: MachineSpec, fds: Descriptors) -> list[str]:
-    argv: list[str] = []
-    every = [fds.primary, *fds.disks]
-    if any(disk.options.channel is DiskChannel.SCSI for disk in every):
-        argv += ["-device", "virtio-scsi-pci,id=scsi0"]
-    for number, disk in enumerate(every):
-        name = f"disk{number}"
-        argv += _blockdev(name, disk)
-        default_serial = "primary-disk" if number == 0 else name
-        tail = ",bootindex=1" if number == 0 else ""
-        argv += ["-device", _disk_device(name, disk.options, default_serial) + tail]
-    return argv
-
-
-def _blockdev(name: str, disk: DiskFile) -> list[str]:
-    # cache.no-flush is `cache=unsafe`: a test's disk need not survive the host.
-    protocol = f"driver=file,node-name={name}-file,filename={through_descriptor(disk.descriptor)}"
-    caching = "cache.direct=off,cache.no-flush=on,discard=unmap"
-    return [
-        "-blockdev", f"{protocol},{caching}",
-        "-blockdev", f"driver={disk.format},node-name={name},file={name}-file,discard=unmap",
-    ]  # fmt: skip
-
-
-def _disk_device(name: str, options: DiskOptions, default_serial: str) -> str:
-    serial = options.serial or default_serial
-    match options.channel:
-        case DiskChannel.VIRTIO:
-            words = ["virtio-blk-pci", f"drive={name}", f"serial={serial}"]
-        case DiskChannel.NVME:
-            words = ["nvme", f"drive={name}", f"serial={serial}"]
-        case DiskChannel.SCSI:
-            words = ["scsi-hd", "bus=scsi0.0", f"drive={name}", f"serial={serial}"]
-            if options.wwn is not None:
-                words.append(f"wwn={options.wwn}")
-    match options.sectors:
-        case SectorSize.NATIVE_4K:
-            words.append("physical_block_size=4096,logical_block_size=4096")
-        case SectorSize.EMULATED_512:
-            words.append("physical_block_size=4096,logical_block_size=512")
-        case SectorSize.NATIVE_512:
-            pass
-    return ",".join(words)
+def spare_slot(spec: MachineSpec) -> dict[str, str]:
+    """Where a NIC plugged in later goes: PCI Express needs a free port, PCI any slot."""
+    return {} if _machine_type(spec) == "pc" else {"bus": _SPARE}
 
 
 def _network(spec: MachineSpec) -> list[str]:
+    if not spec.network:
+        return []
     # Port 0: the kernel picks a free port while QEMU binds it; QMP tells which. Nothing to race for.
     restrict = "off" if spec.internet else "on"
     argv = [
         "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22",
         "-device", "virtio-net-pci,netdev=net0,romfile=",
     ]  # fmt: skip
+    if spare_slot(spec):
+        argv += ["-device", f"pcie-root-port,id={_SPARE},chassis=1"]
     for number in range(spec.additional_nics):
+        # A subnet of its own: answers to SSH must not leave by another NIC than they came.
+        subnet = f"net=10.0.{number + 3}.0/24"
         argv += [
-            "-netdev", f"user,id=extra{number},restrict=on",
+            "-netdev", f"user,id=extra{number},restrict=on,{subnet}",
             "-device", f"virtio-net-pci,netdev=extra{number},mac=52:55:00:d1:56:{number:02x},romfile=",
         ]  # fmt: skip
     return argv

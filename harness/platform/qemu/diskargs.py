@@ -65,7 +65,7 @@ def _devices(number: int, options: DiskOptions) -> list[str]:
     if options.multipath:
         # Two devices may write to one block node when both say so: no server is needed in between.
         wwn = options.wwn if options.wwn is not None else _MULTIPATH_WWN + number
-        common = f"drive={name},share-rw=on,{_MULTIPATH_IDENTITY},serial={serial},wwn={wwn:#x}{tail}"
+        common = f"drive={name},share-rw=on,{_MULTIPATH_IDENTITY},serial={serial},wwn={wwn}{tail}"
         argv = []
         for path in range(PATHS):
             order = f",bootindex={path + 1}" if number == 0 else ""
@@ -78,13 +78,14 @@ def _devices(number: int, options: DiskOptions) -> list[str]:
         case DiskChannel.VIRTIO:
             return ["-device", f"virtio-blk-pci,drive={name},serial={serial}{tail}"]
         case DiskChannel.SCSI:
-            wwn_word = f",wwn={options.wwn:#x}" if options.wwn is not None else ""
+            wwn_word = f",wwn={options.wwn}" if options.wwn is not None else ""
             return ["-device", f"scsi-hd,bus=scsi0.0,drive={name},serial={serial}{wwn_word}{tail}"]
         case DiskChannel.NVME:
-            eui = f",eui64={options.wwn:#x}" if options.wwn is not None else ""
+            if options.wwn is None:
+                return ["-device", f"nvme,drive={name},serial={serial}{tail}"]
             return [
                 "-device", f"nvme,id=nvme{number},serial={serial}",
-                "-device", f"nvme-ns,bus=nvme{number},drive={name}{eui}{tail}",
+                "-device", f"nvme-ns,bus=nvme{number},drive={name},eui64={options.wwn}{tail}",
             ]  # fmt: skip
 
 

@@ -26,6 +26,12 @@ def _unlinked_file() -> int:
         return os.dup(handle.fileno())
 
 
+def _new_file(named: Path | None) -> int:
+    if named is None:
+        return _unlinked_file()
+    return os.open(named, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
 def through_descriptor(descriptor: int) -> str:
     """A path by which this process and children that inherit it open the same file anew."""
     return f"/proc/self/fd/{descriptor}"
@@ -38,10 +44,7 @@ def create_overlay(
 
     It has no name, unless it is to stay as `named`. `size` is absolute (`20G`) or an increase (`+5G`).
     """
-    if named is None:
-        descriptor = _unlinked_file()
-    else:
-        descriptor = os.open(named, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = _new_file(named)
     # fmt: off
     argv = [
         "qemu-img", "create",
@@ -80,8 +83,8 @@ def _resize(descriptor: int, backing: Path, size: str) -> None:
         ) from error
 
 
-def create_empty(size_gib: int) -> int:
-    """A sparse raw disk as an open, nameless file; the caller closes the descriptor."""
-    descriptor = _unlinked_file()
+def create_empty(size_gib: int, *, named: Path | None = None) -> int:
+    """A sparse raw disk as an open file, nameless unless `named`; the caller closes the descriptor."""
+    descriptor = _new_file(named)
     os.ftruncate(descriptor, size_gib << 30)
     return descriptor

@@ -17,7 +17,8 @@ from harness.machine.machine import Access, Machine
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
 from harness.platform.qemu.accel import Accelerator, find_qemu
-from harness.platform.qemu.instance import Frozen, QemuInstance
+from harness.platform.qemu.frozen import Frozen
+from harness.platform.qemu.instance import QemuInstance
 from harness.util.deadline import Deadline
 from harness.util.paths import cache_root
 
