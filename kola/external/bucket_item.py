@@ -68,9 +68,7 @@ class BucketItem(GuestItem):
                 waiting = self._run_on(machine, waiting, tries)
         finally:
             for _, member in waiting:
-                lost = self._result(member, 0.0, Verdict.FAIL, "", "it never ran: its machine was lost")
-                infrastructure = FailureKind.INFRASTRUCTURE
-                self._verdicts[member.name] = replace(lost, kind=infrastructure, cause="no-machine")
+                self._verdicts.setdefault(member.name, self._never_ran(member))
             context.subtests.extend(
                 _after(earlier.get(member.name), self._verdicts[member.name]) for member in self.members
             )
@@ -150,6 +148,11 @@ class BucketItem(GuestItem):
             machines=tuple(machine.directory.relative_to(self.state.plan.output) for machine in machines),
             nodeid=member.nodeid,
         )
+
+    def _never_ran(self, member: ExternalItem) -> TestResult:
+        reason = "never ran: no machine was left for it"
+        result = self._result(member, 0.0, Verdict.FAIL, "", reason)
+        return replace(result, kind=FailureKind.INFRASTRUCTURE, cause="no-machine")
 
     def _conclude(self) -> None:
         results = self.context.subtests
