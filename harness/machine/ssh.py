@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -195,8 +195,8 @@ class SshConnection:
             with _closed_after(channel, deadline):
                 channel.exec_command(line)
             if input is not None:
-                channel.sendall(input.encode() if isinstance(input, str) else input)
-                channel.shutdown_write()
+                data = input.encode() if isinstance(input, str) else input
+                threading.Thread(target=_feed, args=(channel, data), name="ssh input", daemon=True).start()
             collected = _Collected(on_output)
             while not (channel.exit_status_ready() and channel.eof_received) or channel.recv_ready():
                 self._pump(channel, collected, line, deadline)
@@ -296,6 +296,16 @@ class SshConnection:
             raise
         finally:
             channel.close()
+
+
+def _feed(channel: paramiko.Channel, data: bytes) -> None:
+    """Send a command's input beside reading its output: either may have to wait for the other.
+
+    A command need not read all of it; what ends the connection is seen where output is read.
+    """
+    with suppress(OSError, EOFError, paramiko.SSHException):
+        channel.sendall(data)
+        channel.shutdown_write()
 
 
 @contextmanager

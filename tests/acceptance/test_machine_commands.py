@@ -38,20 +38,39 @@ def test_input_reaches_the_command(lab: Lab) -> None:
     assert machine.file("/tmp/note").text == "words\n"
 
 
+def test_input_and_output_may_both_be_large(lab: Lab) -> None:
+    machine = lab.boot()
+    text = "0123456789abcde\n" * (MEGABYTE // 4)
+    with within(15):
+        assert machine.run("cat", input=text).stdout == text
+
+
+def test_a_command_that_does_not_read_its_input_may_end(lab: Lab) -> None:
+    with within(10):
+        assert lab.boot().run("true", input="x" * 10 * MEGABYTE).ok
+
+
+def test_a_command_that_never_reads_its_input_is_ended_by_its_timeout(lab: Lab) -> None:
+    lab.fake.plan(commands=[{"match": "^ignore", "hang": True}])
+    machine = lab.boot()
+    with within(8), pytest.raises(DeadlineExceeded, match="running `ignore`"):
+        machine.run("ignore", input="x" * 10 * MEGABYTE, timeout=5)
+
+
 def test_output_comes_while_the_command_still_runs(lab: Lab) -> None:
     lab.fake.plan(commands=[{"match": "^talk", "stdout": "first\n", "hang": True}])
     machine = lab.boot()
     heard = threading.Event()
     with pytest.raises(DeadlineExceeded):
-        machine.run("talk", timeout=10, on_output=lambda text: heard.set())
+        machine.run("talk", timeout=5, on_output=lambda text: heard.set())
     assert heard.is_set()
 
 
 def test_a_command_that_hangs_is_ended_by_its_timeout(lab: Lab) -> None:
     lab.fake.plan(commands=[{"match": "^wait", "stdout": "so far\n", "hang": True}])
     machine = lab.boot()
-    with within(3), pytest.raises(DeadlineExceeded) as caught:
-        machine.run("wait for it", timeout=10)
+    with within(6), pytest.raises(DeadlineExceeded) as caught:
+        machine.run("wait for it", timeout=5)
     assert caught.value.step == "running `wait for it`"
     assert caught.value.last_seen == "so far"
     assert machine.run("whoami").stdout == "nest\n", "the machine is of use afterwards"
@@ -60,8 +79,8 @@ def test_a_command_that_hangs_is_ended_by_its_timeout(lab: Lab) -> None:
 def test_endless_output_does_not_outlast_the_timeout(lab: Lab) -> None:
     lab.fake.plan(commands=[{"match": "^yes", "size": -1}])
     machine = lab.boot()
-    with within(5), pytest.raises(DeadlineExceeded, match="running `yes`"):
-        machine.run("yes", timeout=10)
+    with within(10), pytest.raises(DeadlineExceeded, match="running `yes`"):
+        machine.run("yes", timeout=5)
 
 
 def test_a_guest_that_stands_still_is_not_waited_for_beyond_the_timeout(lab: Lab) -> None:
@@ -69,10 +88,10 @@ def test_a_guest_that_stands_still_is_not_waited_for_beyond_the_timeout(lab: Lab
     instance = machine.instance
     assert isinstance(instance, QemuInstance)
     instance.qmp.execute("stop", deadline=machine.deadline(50))
-    with within(3), pytest.raises(DeadlineExceeded, match="running `whoami`"):
-        machine.run("whoami", timeout=10)
+    with within(6), pytest.raises(DeadlineExceeded, match="running `whoami`"):
+        machine.run("whoami", timeout=5)
     machine.limit(Deadline(1))
-    with within(3), pytest.raises(DeadlineExceeded, match="reading /etc/hostname"):
+    with within(6), pytest.raises(DeadlineExceeded, match="reading /etc/hostname"):
         machine.get_bytes("/etc/hostname")
 
 
@@ -105,7 +124,7 @@ def test_what_ends_the_machine_ends_the_command(
 ) -> None:
     lab.fake.plan(commands=[{"match": "^work", "hang": True, "then": action}])
     machine = lab.boot()
-    with within(3), pytest.raises(error) as caught:
+    with within(6), pytest.raises(error) as caught:
         machine.run("work")
     assert name in (getattr(caught.value, "cause", ""), getattr(caught.value, "name", ""))
 
@@ -113,7 +132,7 @@ def test_what_ends_the_machine_ends_the_command(
 def test_a_connection_that_breaks_is_told_from_a_command_that_fails(lab: Lab) -> None:
     lab.fake.plan(commands=[{"match": "^cut", "hang": True, "then": "drop", "times": 1}])
     machine = lab.boot()
-    with within(3), pytest.raises(ConnectionLost, match="during `cut the line`"):
+    with within(6), pytest.raises(ConnectionLost, match="during `cut the line`"):
         machine.run("cut the line")
     assert machine.run("whoami").stdout == "nest\n", "the next command connects again"
 
@@ -162,7 +181,7 @@ def test_units_are_asked_and_waited_for(lab: Lab) -> None:
     assert (unit.active_state, unit.enabled_state) == ("inactive", "disabled")
     unit.start()
     machine.wait_for_unit("a.service")
-    with within(2), pytest.raises(MachineFailure, match=r"b\.service has failed") as caught:
+    with within(5), pytest.raises(MachineFailure, match=r"b\.service has failed") as caught:
         machine.wait_for_unit("b.service")
     assert "status=1/FAILURE" in caught.value.evidence
 
@@ -170,8 +189,8 @@ def test_units_are_asked_and_waited_for(lab: Lab) -> None:
 def test_open_ports_are_waited_for(lab: Lab) -> None:
     machine = lab.boot()
     machine.wait_for_open_port(22)
-    with within(3), pytest.raises(DeadlineExceeded, match="port 80"):
-        machine.wait_for_open_port(80, seconds=5)
+    with within(6), pytest.raises(DeadlineExceeded, match="port 80"):
+        machine.wait_for_open_port(80, seconds=3)
 
 
 def test_the_console_can_be_typed_at(lab: Lab) -> None:

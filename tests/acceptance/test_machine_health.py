@@ -122,8 +122,9 @@ def test_a_soft_lockup_is_a_warning(lab: Lab) -> None:
     assert [(warning.name, warning.warn_only) for warning in warnings] == [("kernel-soft-lockup", True)]
 
 
-def test_what_was_reported_once_is_not_reported_again(lab: Lab) -> None:
-    machine = booted(lab, boots=[{"journal": [SIGNS["go-panic"]]}])
+@pytest.mark.parametrize("message", [SIGNS["go-panic"], "audit: avc:  denied  { read } for  pid=1"])
+def test_what_was_reported_once_is_not_reported_again(lab: Lab, message: str) -> None:
+    machine = booted(lab, boots=[{"journal": [message]}])
     with pytest.raises(MachineFailure):
         machine.check_health()
     assert machine.check_health() == []

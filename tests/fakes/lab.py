@@ -19,8 +19,8 @@ from harness.platform.qemu.instance import QemuInstance
 from harness.util.deadline import Deadline
 
 TCG = Accelerator("tcg", "max", 1.0)
-SCALE = 0.1
-"""Grace periods of seconds become tenths: the stand-in needs no more."""
+SCALE = 0.2
+"""What is given seconds for a real guest gets a fifth of them: the stand-in needs no more."""
 
 
 class Lab:

@@ -77,6 +77,7 @@ class BootRun:
 
     def _finish(self, fault: str) -> None:
         guest = self._guest
+        guest.wait_for_sshd()
         for text in TARGETS:
             guest.console.line(f"[\x1b[0;32m  OK  \x1b[0m] {text}")
         if fault == "sshd-refuses":

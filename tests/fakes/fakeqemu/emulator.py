@@ -39,6 +39,7 @@ def run(given: Arguments, plan: Plan) -> None:
         guest.forward = Forward(given.guest_port, network.serve)
         guest.drop_connections = network.drop
         guest.forget_connections = network.forget
+        guest.wait_for_sshd = network.wait
     power = _Power(guest)
     migration = _Migration(guest, power, lambda uri: server.take_descriptor(uri))
     server = QmpServer(Channel(given.qmp), plan.qmp, power.commands() | migration.commands())
@@ -141,8 +142,11 @@ class _Network:
 
         self._sshd = Sshd(self._guest)
 
-    def serve(self, connected: socket.socket) -> None:
+    def wait(self) -> None:
         self._loading.join()
+
+    def serve(self, connected: socket.socket) -> None:
+        self.wait()
         if self._sshd is not None:
             self._sshd.serve(connected)
 

@@ -47,6 +47,7 @@ class Guest:
         self.forward: Forward | None = None
         self.drop_connections: Callable[[], None] = lambda: None
         self.forget_connections: Callable[[], None] = lambda: None
+        self.wait_for_sshd: Callable[[], None] = lambda: None
         self.running = threading.Event()
         self.network_up = threading.Event()
         self._boots = 0

@@ -50,6 +50,13 @@ def test_hidden_bytes_after_a_match_hide_no_text(shown: Shown) -> None:
     assert shown.expect("last") == "last"
 
 
+def test_hidden_bytes_before_a_match_bring_nothing_back(shown: Shown) -> None:
+    shown.tail.append(b"\x1b[1;32m\x1b[1;32mlogin:\x1b[0m\r\n")
+    shown.expect("login:")
+    with pytest.raises(DeadlineExceeded):
+        shown.expect("n:", seconds=0.05)
+
+
 def test_text_split_by_colours_is_one_word(shown: Shown) -> None:
     shown.tail.append(b"[ \x1b[0;32mO\x1b[0mK ] Started sshd\xc3\xa4 \x1b]0;t")
     assert shown.expect(r"\[ OK \] Started sshdä") == "[ OK ] Started sshdä"
