@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shutil
 import signal
@@ -108,10 +109,12 @@ def spawn(
     """Start a long-lived child in a session of its own that the kernel kills when we die.
 
     `setpriv` (util-linux) sets the parent-death signal and executes the program in the same process,
-    which a Python `preexec_fn` could not do safely in a process with threads.
+    which a Python `preexec_fn` could not do safely in a process with threads. The shell between them
+    closes the gap in which we may have died before the signal was set.
     """
     require(argv[0])
-    full = ["setpriv", "--pdeathsig", "KILL", "--", *argv]
+    still_ours = '[ "$PPID" = "$0" ] && exec "$@"'
+    full = ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", still_ours, str(os.getpid()), *argv]
     process = _the_spawner().call(
         lambda: subprocess.Popen(
             full,
