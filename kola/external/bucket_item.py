@@ -113,6 +113,8 @@ class BucketItem(GuestItem):
         execution = Execution(job, machine, whole, opt_out=frozenset())
         try:
             ended = execution.run()
+            if not ended.passed:  # its own unit's failure is its verdict, not the machine's state
+                machine.run(["systemctl", "reset-failed", job.unit], sudo=True)
             warnings = machine.check_health(warn_only=self.state.plan.console_warnings_only)
         except HarnessError as error:
             return self._failed(member, time.monotonic() - started, _report(execution), error), False

@@ -170,7 +170,11 @@ class Recorder:
     def _again(self, test: TestResult) -> str:
         """The command that runs this test again, with the flags of this run."""
         flags = list(getattr(self._config.option, "kola_flags", []))
-        return shlex.join(["kola", "run", *flags, as_pattern(test.name.partition("[")[0])])
+        failed = [sub for sub in test.subtests if sub.failed] or [
+            test
+        ]  # a bucket is no test one could ask for
+        names = [as_pattern(one.name.partition("[")[0]) for one in failed]
+        return shlex.join(["kola", "run", *flags, *names])
 
     def pytest_unconfigure(self) -> None:
         if self.run is not None:
