@@ -109,9 +109,18 @@ class _HandOver:
 
 
 def _flags(args: argparse.Namespace) -> list[str]:
-    """What was typed between `kola run` and the patterns, for the command that runs one test again."""
-    words = sys.argv[2:] if len(sys.argv) > 1 else []
-    return [word for word in words if word not in args.patterns]
+    """What was typed besides patterns, for the command that runs one test again.
+
+    Without `--output-dir`: running again must not erase what is being looked into.
+    """
+    words = iter(sys.argv[2:])
+    kept = []
+    for word in words:
+        if word == "--output-dir":
+            next(words, None)
+        elif not word.startswith("--output-dir=") and word not in args.patterns:
+            kept.append(word)
+    return kept
 
 
 def _tell(message: str) -> None:
