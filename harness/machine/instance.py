@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Protocol
 
@@ -56,7 +57,17 @@ class Instance(Protocol):
         """End the guest at once, as a power cut would; `reason` is what waiters are told."""
         ...
 
-    def screenshot(self, path: Path) -> None: ...
+    def screenshot(self, path: Path) -> None:
+        """Write what the graphical display shows as PNG."""
+        ...
+
+    def unplug_disk_path(self, disk: int = 0, path: int = 0) -> None:
+        """Take away one path to a multipath disk; disk 0 is the primary one."""
+        ...
+
+    def plug_nic(self, peer: socket.socket, mac: str) -> None:
+        """Add a NIC that sends and receives frames through `peer`, a datagram socket."""
+        ...
 
     def wait_exit(self, deadline: Deadline) -> None:
         """Until the hypervisor process is gone. Raises DeadlineExceeded."""

@@ -40,7 +40,7 @@ class SectorSize(StrEnum):
 
 @dataclass(frozen=True)
 class DiskOptions:
-    """How a disk is attached. `wwn` is a 64-bit number: of SCSI and multipath disks, or NVMe's EUI-64."""
+    """How a disk is attached. `wwn` is a 64-bit number: of SCSI and multipath disks."""
 
     channel: DiskChannel = DiskChannel.VIRTIO
     sectors: SectorSize = SectorSize.NATIVE_512
@@ -103,13 +103,15 @@ def _disk_options(whole: str, text: str) -> DiskOptions:
 
 
 def _coherent(whole: str, options: DiskOptions) -> DiskOptions:
-    if options.multipath and options.channel is DiskChannel.NVME:
+    nvme = options.channel is DiskChannel.NVME
+    if options.multipath and nvme:
         raise ConfigError(f"disk {whole!r}: the paths of a multipath disk are SCSI", hint="leave channel out")
+    if nvme and options.sectors is SectorSize.EMULATED_512:
+        raise ConfigError(f"disk {whole!r}: QEMU's NVMe disks cannot be 512e", hint="use 4k, or channel=scsi")
     if options.wwn is not None:
-        if options.channel is DiskChannel.VIRTIO and not options.multipath:
-            raise ConfigError(
-                f"disk {whole!r}: a virtio disk has no wwn", hint="add channel=scsi, channel=nvme or mpath"
-            )
+        if options.channel is not DiskChannel.SCSI and not options.multipath:
+            # Linux does not believe the identifiers of QEMU's NVMe disks (NVME_QUIRK_BOGUS_NID).
+            raise ConfigError(f"disk {whole!r}: such a disk has no wwn", hint="add channel=scsi or mpath")
         if not 0 < options.wwn < 1 << 64:
             raise ConfigError(f"disk {whole!r}: a wwn has 64 bits")
     if options.serial is not None and not re.fullmatch(r"[\w.:-]{1,20}", options.serial):

@@ -12,7 +12,8 @@ from pathlib import Path
 from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.instance import Instance
-from harness.machine.machine import Access, Machine
+from harness.machine.machine import BOOT_SECONDS, Access, Machine
+from harness.platform.qemu.frozen import obstacle
 from harness.platform.qemu.platform import QemuPlatform
 from harness.platform.qemu.template import PADDED, Recipe, Stage, Template
 from harness.util.deadline import Deadline
@@ -102,19 +103,19 @@ class Lessor:
         machine = self.start(
             request, directory=directory, deadline=deadline, publish=publish, started=started
         )
+        if not request.spec.network:
+            machine.console.expect("login: ", deadline=machine.deadline(BOOT_SECONDS))
+            machine.unchecked = True
+            publish("machine-ready", machine=machine.directory.name)
+            return machine
         machine.wait_reachable()
         machine.check_health(self.opt_out(request))
         publish("machine-ready", machine=machine.directory.name)
         return machine
 
     def _may_clone(self, request: MachineRequest) -> bool:
-        """Clones share their template's first boot, devices and disks: nothing of that may be at issue."""
-        spec = request.spec
-        special = spec.disks or spec.extra_qemu_args or spec.host_directories or spec.numa_nodes or spec.swtpm
-        arguments = spec.kernel_args or spec.firstboot_kernel_args
-        return self._plan.boot == request.boot == "auto" and not (
-            special or arguments or spec.primary_disk.multipath
-        )
+        """Whether neither the run nor the test wants a cold boot, and the machine can be cloned at all."""
+        return self._plan.boot == request.boot == "auto" and not obstacle(request.spec)
 
     def _clone(
         self,

@@ -22,6 +22,7 @@ _KNOWN = (
     "additional_nics",
     "numa_nodes",
     "internet",
+    "network",
     "swtpm",
     "kernel_args",
     "firstboot_kernel_args",
@@ -72,6 +73,7 @@ def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
         "additional_nics",
         "numa_nodes",
         "internet",
+        "network",
         "swtpm",
         "kernel_args",
         "firstboot_kernel_args",
@@ -105,4 +107,7 @@ def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
 def _directory(entry: Any) -> HostDirectory:
     if isinstance(entry, HostDirectory):
         return entry
-    raise ConfigError(f"machine marker: {entry!r} is no HostDirectory")
+    raise ConfigError(
+        f"machine marker: {entry!r} is no HostDirectory",
+        hint='write HostDirectory(Path("data"), "/mnt/data")',
+    )

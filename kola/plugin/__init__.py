@@ -4,7 +4,7 @@ Loaded by `-p kola.plugin` (which `kola run` passes) or by the checkout's confte
 sessions that run no kola tests.
 """
 
-from kola.plugin.fixtures import distro, machine, new_machine
+from kola.plugin.fixtures import distro, machine, machines, new_machine
 from kola.plugin.hooks import (
     pytest_addoption,
     pytest_collection_modifyitems,
@@ -23,6 +23,7 @@ from kola.plugin.node import pytest_configure_node, pytest_handlecrashitem, pyte
 __all__ = [
     "distro",
     "machine",
+    "machines",
     "new_machine",
     "pytest_addoption",
     "pytest_collection_modifyitems",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from harness.artifact import Distro
 from harness.machine.machine import Machine
+from harness.platform.qemu.private import PrivateNetwork
 from kola.machines import MachineRequest, request_from_markers
 from kola.plugin.keys import CONTEXT, STATE
 from kola.plugin.state import WorkerState
@@ -55,9 +57,27 @@ def machine(new_machine: Callable[..., Machine]) -> Machine:
 
 
 @pytest.fixture
+def machines(new_machine: Callable[..., Machine]) -> Iterator[Callable[..., list[Machine]]]:
+    """`machines(n)` gives n machines on a network of their own, where they are `node1` … by name.
+
+    Keywords as of `new_machine`; they have 10.99.0.1 … there, and no way to the outside.
+    """
+    with ExitStack() as networks:
+
+        def make(count: int, **overrides: Any) -> list[Machine]:
+            group = [new_machine(**overrides) for _ in range(count)]
+            network = PrivateNetwork()
+            networks.callback(network.close)
+            network.connect(group)
+            return group
+
+        yield make
+
+
+@pytest.fixture
 def distro(request: pytest.FixtureRequest) -> Distro:
     """The profile of the distribution under test."""
     return request.config.stash[STATE].plan.distro
 
 
-__all__ = ["distro", "machine", "new_machine"]
+__all__ = ["distro", "machine", "machines", "new_machine"]

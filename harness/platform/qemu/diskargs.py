@@ -81,12 +81,7 @@ def _devices(number: int, options: DiskOptions) -> list[str]:
             wwn_word = f",wwn={options.wwn}" if options.wwn is not None else ""
             return ["-device", f"scsi-hd,bus=scsi0.0,drive={name},serial={serial}{wwn_word}{tail}"]
         case DiskChannel.NVME:
-            if options.wwn is None:
-                return ["-device", f"nvme,drive={name},serial={serial}{tail}"]
-            return [
-                "-device", f"nvme,id=nvme{number},serial={serial}",
-                "-device", f"nvme-ns,bus=nvme{number},drive={name},eui64={options.wwn}{tail}",
-            ]  # fmt: skip
+            return ["-device", f"nvme,drive={name},serial={serial}{tail}"]
 
 
 def _sectors(size: SectorSize) -> str:

@@ -15,7 +15,9 @@ _DEADLY = frozenset({"emergency-shell", "dracut-fatal", "kernel-panic"})
 
 # What OVMF says on the serial console (edk2: MdeModulePkg/Universal/BdsDxe).
 _REFUSED = re.compile(rb"BdsDxe: failed to (?:load|start) .*: (Access Denied|Security Violation)")
-_NO_DEVICE = re.compile(rb"BdsDxe: No bootable option or device was found")
+_NO_DEVICE = re.compile(
+    rb'BdsDxe: (?:No bootable option or device was found|starting Boot\d+ "EFI Internal Shell")'
+)
 
 
 class Watch:

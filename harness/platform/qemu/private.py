@@ -1,0 +1,79 @@
+"""Several machines on one network that nobody else is on: addresses, and names for them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from harness.machine.machine import Machine
+from harness.platform.qemu.hub import Hub
+
+_PROFILE = "/etc/NetworkManager/system-connections/kola-private.nmconnection"
+_ADDRESS_SECONDS = 60
+
+
+def address(number: int) -> str:
+    """The address of the machine of this number, from 1."""
+    return f"10.99.0.{number}"
+
+
+def name(number: int) -> str:
+    return f"node{number}"
+
+
+class PrivateNetwork:
+    """Lives as long as its hub; machines must be NetworkManager's, as NestOS's are.
+
+    The NIC is plugged in after boot, so that clones of one template can have different ones.
+    """
+
+    def __init__(self) -> None:
+        self._hub = Hub()
+
+    def connect(self, machines: Sequence[Machine]) -> None:
+        """Give each machine a NIC, its address and its name, and tell all of them all names.
+
+        All this stays through reboots. Raises what Machine.run raises, DeadlineExceeded.
+        """
+        everyone = range(1, len(machines) + 1)
+        hosts = "".join(f"{address(number)} {name(number)}\n" for number in everyone)
+        for number, machine in zip(everyone, machines, strict=True):
+            self._introduce(machine, number, hosts)
+        for number, machine in zip(everyone, machines, strict=True):
+            machine.deadline(_ADDRESS_SECONDS).poll(
+                lambda machine=machine, number=number: _has(machine, address(number)),  # type: ignore[misc]
+                step=f"waiting for {name(number)} to have its address on the private network",
+                interval=0.3,
+                last_seen=lambda machine=machine: machine.run("ip -br address").stdout,  # type: ignore[misc]
+            )
+
+    def _introduce(self, machine: Machine, number: int, hosts: str) -> None:
+        mac = f"52:55:00:d1:57:{number:02x}"
+        # The profile comes first: NetworkManager would ask an unknown NIC's network for an address.
+        machine.run(_script(number, hosts), sudo=True, input=_profile(mac, number)).check()
+        with self._hub.port() as port:
+            machine.instance.plug_nic(port, mac)
+
+    def close(self) -> None:
+        self._hub.close()
+
+
+def _script(number: int, hosts: str) -> str:
+    return (
+        f"umask 077 && cat > {_PROFILE} && nmcli connection load {_PROFILE} && "
+        f"printf %s {shlex.quote(hosts)} >> /etc/hosts && chmod 644 /etc/hosts && "
+        f"hostnamectl set-hostname {name(number)}"
+    )
+
+
+def _profile(mac: str, number: int) -> str:
+    return (
+        "[connection]\nid=kola-private\ntype=ethernet\nautoconnect=true\n"
+        f"[ethernet]\nmac-address={mac}\n"
+        f"[ipv4]\nmethod=manual\naddress1={address(number)}/24\nnever-default=true\n"
+        "[ipv6]\nmethod=disabled\n"
+    )
+
+
+def _has(machine: Machine, wanted: str) -> bool:
+    return f" {wanted}/" in machine.run("ip -4 -br address").stdout
