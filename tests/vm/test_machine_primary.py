@@ -1,0 +1,63 @@
+"""The primary disk and the firmware, in ways that decide whether a machine boots at all."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from machinelab import MachineLab, block_devices, paths_to
+
+from harness.errors import ConfigError, MachineFailure
+from harness.machine.machine import Machine
+from harness.machine.spec import Disk, Firmware
+
+pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("machine-primary")]
+
+
+def test_uefi_multipath_512e_with_one_cpu_and_512_mib(lab: MachineLab) -> None:
+    """Boots, loses a path under way, goes on, and boots again from the other one."""
+    machine = lab.boot(
+        firmware=Firmware.UEFI, memory_mib=512, cpus=1, primary_disk=Disk.parse(":mpath,512e").options
+    )
+    assert machine.file("/sys/firmware/efi").exists
+    assert machine.run("nproc").stdout.strip() == "1"
+    total = int(machine.run("awk '/MemTotal/ {print $2}' /proc/meminfo").stdout) // 1024
+    assert 380 < total <= 512
+    primary = block_devices(machine)["primary-disk"]
+    assert (primary["logical"], primary["physical"]) == ("512", "4096")
+    paths = paths_to(machine, "primary-disk")
+    assert len(paths) == 2
+    root = machine.run("lsblk -no PKNAME $(findmnt -no SOURCE /sysroot)", sudo=True).stdout.strip()
+    machine.instance.unplug_disk_path(path=1 - _path_of(machine, root))
+    machine.file("/var/kola-kept").write("kept\n")
+    machine.reboot("sync; systemctl reboot")
+    assert machine.file("/var/kola-kept").text == "kept\n"
+    assert len(paths_to(machine, "primary-disk")) == 1
+
+
+def _path_of(machine: Machine, name: str) -> int:
+    """Which of the two controllers a disk hangs on: they are numbered as they were found."""
+    links = machine.run("readlink -f /sys/block/sd*").check().lines
+    hosts = {_host(link): link.endswith(f"/{name}") for link in links}
+    return sorted(hosts).index(next(host for host, mine in hosts.items() if mine))
+
+
+def _host(link: str) -> int:
+    found = re.search(r"/host(\d+)/", link)
+    assert found is not None, link
+    return int(found[1])
+
+
+def test_secure_boot_refuses_an_unsigned_boot_loader_and_says_so(lab: MachineLab) -> None:
+    started = time.monotonic()
+    machine = lab.power_on(firmware=Firmware.UEFI_SECURE)
+    with pytest.raises(MachineFailure) as failure:
+        machine.wait_reachable()
+    assert failure.value.name == "secure-boot-refused"
+    assert time.monotonic() - started < 60 * lab.platform.scale
+
+
+def test_a_disk_with_4k_sectors_needs_an_image_made_for_it(lab: MachineLab) -> None:
+    with pytest.raises(ConfigError, match="512 bytes"):
+        lab.power_on(firmware=Firmware.UEFI, primary_disk=Disk.parse(":4k").options)
