@@ -50,7 +50,7 @@ def test_panics(machine):
 def test_loses_qemu(machine):
     machine.run("die")
 
-@pytest.mark.kola(timeout="0.5s")
+@pytest.mark.kola(timeout="2s")
 @pytest.mark.machine(boot="cold")
 def test_hangs(machine):
     time.sleep(60)
@@ -117,8 +117,8 @@ def test_what_the_test_said_and_printed_is_kept(ran: Ran) -> None:
 
 def test_a_timeout_names_the_step_and_ends_in_time(ran: Ran) -> None:
     hung = {test["name"]: test for test in ran.report["tests"]}["mine.hangs"]
-    assert re.search(r"timed out after \d s while running the test", hung["reason"])
-    assert hung["duration"] < 20e9, "of the 60 s it would have slept"
+    assert re.search(r"timed out after \d+ s while running the test", hung["reason"])
+    assert hung["duration"] < 40e9, "of the 60 s it would have slept"
 
 
 def test_a_warning_says_what_of(ran: Ran) -> None:
