@@ -100,7 +100,7 @@ class Execution:
         except MachineFailure as error:
             if error.name not in ("ssh-refused", "no-network"):
                 raise
-            raise UnexpectedReboot(f"the connection was lost for good: {error.message}") from error
+            raise UnexpectedReboot(f"{_UNASKED} ({error.message})") from error
         if self._machine.boot_id != boot:
             raise UnexpectedReboot(_UNASKED)
 
