@@ -80,6 +80,7 @@ class RunPlan:
             firmware=firmware,
             primary_disk=options or DiskOptions(),
             primary_size=self.defaults.primary_size,
+            swtpm=self.defaults.swtpm,
             host_directories=tuple(_host_directory(text) for text in self.defaults.host_directories),
             extra_qemu_args=self.defaults.extra_qemu_args,
             initramfs_journal_port=self.distro.ignition_journal_port,

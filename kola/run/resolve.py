@@ -14,6 +14,7 @@ from harness.ignition import IgnitionConfig
 from harness.machine.machine import Access
 from harness.machine.spec import Firmware
 from harness.machine.ssh import SshKey
+from harness.platform.qemu import tpm
 from harness.platform.qemu.accel import find_qemu
 from harness.util.sizes import parse_size
 from kola.cli.output import OutputDir, prepare
@@ -56,7 +57,7 @@ def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
     if (args.platform or "qemu") != "qemu":
         raise ConfigError(f"platform {args.platform!r} cannot be run here", hint="use -p qemu")
     arch = args.arch or host.machine()
-    defaults = _defaults(args)
+    defaults = _defaults(args, tell)
     find_qemu(arch)
     ignition = tuple(_ignition_texts(args))
     subject = _subject(args, arch, tell)
@@ -155,7 +156,7 @@ def _of_artifact(artifact: Artifact, tell: Tell) -> _Subject:
     )
 
 
-def _defaults(args: argparse.Namespace) -> Defaults:
+def _defaults(args: argparse.Namespace, tell: Tell) -> Defaults:
     options = [
         word
         for word, wanted in (
@@ -171,13 +172,15 @@ def _defaults(args: argparse.Namespace) -> Defaults:
     firmware = Firmware.parse(args.qemu_firmware) if args.qemu_firmware else None
     if firmware is None and args.qemu_native_4k:
         firmware = Firmware.UEFI
+    if args.qemu_swtpm and not tpm.available():
+        tell("this host has no swtpm: machines have no TPM (--no-qemu-swtpm says that this is meant)")
     return Defaults(
         memory_mib=args.qemu_memory,
         cpus=args.qemu_cpus,
         firmware=firmware,
         primary_disk=",".join(options),
         primary_size=args.qemu_size,
-        swtpm=args.qemu_swtpm,
+        swtpm=args.qemu_swtpm and tpm.available(),
         host_directories=tuple(args.qemu_bind_ro),
         extra_qemu_args=tuple(args.qemu_arg),
     )
