@@ -40,12 +40,7 @@ class PrivateNetwork:
         for number, machine in zip(everyone, machines, strict=True):
             self._introduce(machine, number, hosts)
         for number, machine in zip(everyone, machines, strict=True):
-            machine.deadline(_ADDRESS_SECONDS).poll(
-                lambda machine=machine, number=number: _has(machine, address(number)),  # type: ignore[misc]
-                step=f"waiting for {name(number)} to have its address on the private network",
-                interval=0.3,
-                last_seen=lambda machine=machine: machine.run("ip -br address").stdout,  # type: ignore[misc]
-            )
+            _wait_for_address(machine, number)
 
     def _introduce(self, machine: Machine, number: int, hosts: str) -> None:
         mac = f"52:55:00:d1:57:{number:02x}"
@@ -75,5 +70,13 @@ def _profile(mac: str, number: int) -> str:
     )
 
 
-def _has(machine: Machine, wanted: str) -> bool:
-    return f" {wanted}/" in machine.run("ip -4 -br address").stdout
+def _wait_for_address(machine: Machine, number: int) -> None:
+    def shown() -> str:
+        return machine.run("ip -4 -br address").stdout
+
+    machine.deadline(_ADDRESS_SECONDS).poll(
+        lambda: f" {address(number)}/" in shown(),
+        step=f"waiting for {name(number)} to have its address on the private network",
+        interval=0.3,
+        last_seen=shown,
+    )
