@@ -37,6 +37,8 @@ class TestContext:
     warnings: list[str] = field(default_factory=list)
     skip_reason: str = ""
     own_output: str = ""
+    in_phase: bool = False
+    timeout: TestTimeout | None = None
     subtests: list[TestResult] = field(default_factory=list)
 
     def started(self, machine: Machine) -> None:

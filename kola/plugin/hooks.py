@@ -19,7 +19,7 @@ from kola.plugin.items import identify
 from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
 from kola.plugin.recorder import Recorder
 from kola.plugin.state import WorkerState
-from kola.plugin.watchdog import watch
+from kola.plugin.watchdog import phase, watch
 from kola.plugin.worker import die_with_parent, run_without_prefetch
 from kola.run.arguments import add_run_arguments
 from kola.run.plan import RunPlan
@@ -152,23 +152,29 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     return True
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if CONTEXT in item.stash:
-        stack = ExitStack()
-        item.stash[_WATCH] = stack
-        stack.enter_context(watch(item.stash[CONTEXT]))
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    context = item.stash.get(CONTEXT, None)
+    if context is None:
+        return (yield)
+    stack = ExitStack()
+    item.stash[_WATCH] = stack
+    with phase(context):
+        stack.enter_context(watch(context))
+        return (yield)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     context = item.stash.get(CONTEXT, None)
-    result = yield
-    if context is not None:
-        plan = item.config.stash[STATE].plan
-        opt_out = frozenset(
-            name for mark in item.iter_markers("machine") for name in mark.kwargs.get("opt_out", ())
-        )
+    if context is None:
+        return (yield)
+    plan = item.config.stash[STATE].plan
+    opt_out = frozenset(
+        name for mark in item.iter_markers("machine") for name in mark.kwargs.get("opt_out", ())
+    )
+    with phase(context):
+        result = yield
         protocol.check_after(context, opt_out=opt_out, warnings_only=plan.console_warnings_only)
     return result
 

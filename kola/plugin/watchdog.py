@@ -18,10 +18,12 @@ EXIT_STATUS = 70
 
 @contextmanager
 def watch(context: TestContext) -> Iterator[None]:
-    """While inside: when the deadline passes, power the machines off and raise TestTimeout here.
+    """While inside: when the deadline passes, power the machines off and raise TestTimeout in a phase.
 
-    Code that ignores even that is ended with its whole process after GRACE_SECONDS, its stacks written
-    to `stuck.txt`; the scheduler loses this one test only. Main thread only, for it uses SIGALRM.
+    Between the phases of a test (setup, call) pytest's own code runs, which nothing may interrupt: the
+    next phase then begins with the exception. Code that ignores even that is ended with its whole
+    process after GRACE_SECONDS, its stacks written to `stuck.txt`; the scheduler loses this one test
+    only. Main thread only, for it uses SIGALRM.
     """
 
     def ring(number: int, frame: FrameType | None) -> None:
@@ -29,7 +31,9 @@ def watch(context: TestContext) -> Iterator[None]:
         for machine in context.machines:
             machine.instance.kill(f"the test's time was up after {limit:.0f} s")
         console = context.machines[-1].console.text(1) if context.machines else ""
-        raise TestTimeout("running the test", seconds=limit, last_seen=console)
+        context.timeout = TestTimeout("running the test", seconds=limit, last_seen=console)
+        if context.in_phase:
+            raise context.timeout
 
     remaining = max(0.01, context.deadline.remaining)
     last_resort = threading.Timer(remaining + GRACE_SECONDS, _give_up, [context])
@@ -43,6 +47,18 @@ def watch(context: TestContext) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
         last_resort.cancel()
+
+
+@contextmanager
+def phase(context: TestContext) -> Iterator[None]:
+    """While inside, the time limit may interrupt; a limit that passed before is raised at once."""
+    context.in_phase = True
+    try:
+        if context.timeout is not None:
+            raise context.timeout
+        yield
+    finally:
+        context.in_phase = False
 
 
 def _give_up(context: TestContext) -> None:
