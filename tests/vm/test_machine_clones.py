@@ -15,7 +15,7 @@ from harness.platform.qemu.private import PrivateNetwork
 from harness.platform.qemu.template import Recipe
 from harness.util.deadline import Deadline
 
-pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("machine-clones")]
+pytestmark = pytest.mark.vm
 
 DISKS = ("1G", "1G:channel=scsi,4k", "1G:mpath")
 
@@ -89,6 +89,23 @@ def test_machines_of_a_network_still_cannot_reach_the_outside(connected: list[Ma
     for machine in connected:
         for address in ("192.0.2.1/80", "10.0.2.2/22", "10.99.0.9/80"):
             assert not machine.run(f"timeout 3 bash -c 'echo > /dev/tcp/{address}'").ok
+
+
+def test_a_clone_keeps_its_addresses_when_it_asks_for_them_again(connected: list[Machine]) -> None:
+    machine = connected[1]
+    nics = machine.run("ip -o -4 address | awk '/10.0.[23].15/ {print $2}'").check().stdout.split()
+    assert len(nics) == 2
+    before = machine.journal.position
+    again = "; ".join(f"nmcli device disconnect {nic}; nmcli device connect {nic}" for nic in nics)
+    machine.run(f"({again}) > /dev/null 2>&1 < /dev/null & sleep 0.2", sudo=True).check()
+    machine.drop_connection()
+    machine.deadline(60).poll(
+        lambda: machine.journal.grep(f"device .{nics[1]}.: Activation: successful", since=before),
+        step="waiting for the NICs to be up again",
+    )
+    addresses = machine.run("ip -4 -br address").stdout
+    assert "10.0.2.15/" in addresses
+    assert "10.0.3.15/" in addresses
 
 
 def test_a_clone_reboots_with_all_it_has(connected: list[Machine]) -> None:

@@ -10,7 +10,7 @@ from machinelab import MachineLab, block_devices, paths_to
 from harness.machine.machine import Machine
 from harness.machine.spec import Disk, HostDirectory
 
-pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("machine-options")]
+pytestmark = pytest.mark.vm
 
 GIB = 1 << 30
 DISKS = (

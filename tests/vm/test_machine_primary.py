@@ -12,7 +12,7 @@ from harness.errors import ConfigError, MachineFailure
 from harness.machine.machine import Machine
 from harness.machine.spec import Disk, Firmware
 
-pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("machine-primary")]
+pytestmark = pytest.mark.vm
 
 
 def test_uefi_multipath_512e_with_one_cpu_and_512_mib(lab: MachineLab) -> None:

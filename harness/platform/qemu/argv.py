@@ -176,7 +176,10 @@ def _network(spec: MachineSpec) -> list[str]:
         return []
     # Port 0: the kernel picks a free port while QEMU binds it; QMP tells which. Nothing to race for.
     restrict = "off" if spec.internet else "on"
-    argv = [
+    # QEMU gives the saved leases of all user networks the same name and a clone's first one receives them
+    # all, so that others' leases would bar net0 from its address: with several, the first has no guest.
+    argv = ["-netdev", "user,id=leases,restrict=on"] if spec.additional_nics else []
+    argv += [
         "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22",
         "-device", "virtio-net-pci,netdev=net0,romfile=",
     ]  # fmt: skip
