@@ -152,6 +152,7 @@ class MachineSpec:
     numa_nodes: bool = False
     internet: bool = False
     network: bool = True
+    display: bool = False
     swtpm: bool = False
     kernel_args: str = ""
     firstboot_kernel_args: str = ""

@@ -12,7 +12,7 @@ from harness.artifact import Artifact, BuildRoot, distro_named, distro_of_build
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
 from harness.machine.machine import Access
-from harness.machine.spec import Firmware
+from harness.machine.spec import Disk, Firmware
 from harness.machine.ssh import SshKey
 from harness.platform.qemu import tpm
 from harness.platform.qemu.accel import find_qemu
@@ -169,6 +169,7 @@ def _defaults(args: argparse.Namespace, tell: Tell) -> Defaults:
     ]
     if args.qemu_size is not None:
         parse_size(args.qemu_size.removeprefix("+"))
+    Disk.parse(":" + ",".join(options))  # what cannot go together is said before anything starts
     firmware = Firmware.parse(args.qemu_firmware) if args.qemu_firmware else None
     if firmware is None and args.qemu_native_4k:
         firmware = Firmware.UEFI

@@ -32,7 +32,7 @@ GROUP = """
         assert int(machine.run("lsblk -dnbo SIZE /dev/vda").stdout) == 11 << 30
 
     @pytest.mark.kola()
-    @pytest.mark.machine(network=False, ignition=AUTOLOGIN)
+    @pytest.mark.machine(network=False, display=True, ignition=AUTOLOGIN)
     def test_console_only(machine, tmp_path):
         limit = machine.deadline(300)
         machine.console.send_line()

@@ -14,6 +14,7 @@ from harness.platform.qemu.firmware import FirmwareFiles
 
 JOURNAL_PORT = "mantlejournal"
 _SPARE = "spare"
+_DISPLAYS = {"x86_64": "VGA", "aarch64": "virtio-gpu-pci"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def build(
         *_ignition(spec, fds),
         *diskargs.build([fds.primary, *fds.disks]),
         *_network(spec),
+        *(["-device", _DISPLAYS[spec.arch]] if spec.display else []),
         *(tpm.arguments(spec.arch, fds.tpm) if fds.tpm is not None else []),
         *hostdirs.arguments(fds.host_directories),
         *spec.extra_qemu_args,

@@ -11,7 +11,7 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
-from harness.errors import DeadlineExceeded, InfrastructureError
+from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.ignition import IgnitionConfig
 from harness.machine.incidents import Incidents
 from harness.machine.initramfs import InitramfsChannel
@@ -22,7 +22,7 @@ from harness.platform.qemu import argv, firmware, frozen
 from harness.platform.qemu.accel import Accelerator, find_qemu
 from harness.platform.qemu.diskargs import path_device
 from harness.platform.qemu.frozen import Frozen
-from harness.platform.qemu.qmp import Qmp, send_all
+from harness.platform.qemu.qmp import Qmp, QmpError, send_all
 from harness.platform.qemu.supplies import Sockets, Supplier, config_bytes
 from harness.platform.qemu.watch import Watch
 from harness.util.deadline import Deadline
@@ -239,7 +239,13 @@ class QemuInstance:
         self._child.stop()
 
     def screenshot(self, path: Path) -> None:
-        self._qmp.execute("screendump", deadline=Deadline(10), filename=str(path.resolve()), format="png")
+        target = str(path.resolve())
+        try:
+            self._qmp.execute("screendump", deadline=Deadline(10), filename=target, format="png")
+        except QmpError as error:
+            if self._spec.display:
+                raise
+            raise ConfigError("this machine has no display", hint="ask for one: display=True") from error
 
     def unplug_disk_path(self, disk: int = 0, path: int = 0) -> None:
         """Take away one path to a multipath disk; disk 0 is the primary one."""
