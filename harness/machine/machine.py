@@ -30,7 +30,7 @@ from harness.util.deadline import Deadline
 BOOT_SECONDS = 600.0
 COMMAND_SECONDS = 300.0
 DOWN_SECONDS = 120.0
-HOPELESS_SECONDS = 10.0
+HOPELESS_SECONDS = 15.0
 NOLOGIN_SECONDS = 5.0
 
 # Statuses by which a command says no; higher ones, it may have been killed as the machine goes down.

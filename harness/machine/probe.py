@@ -17,6 +17,8 @@ _AFTER_REFUSAL = 0.25
 _GLANCE = 0.1
 _BLIND_AFTER = 60.0
 _BOOTED = re.compile(r"^Startup finished in .*(?:userspace)")
+_LEASE = re.compile(r"new lease, address=|^DHCPv4 address |^\S+: DHCPv4 address ")
+_LEASE_PATIENCE = 10.0
 _LISTENING = re.compile(r"^Server listening on \S+ port 22\.")
 _ON_CONSOLE = re.compile(rb"Started [^\n]*(?:ssh|SSH|Secure Shell)[^\n]*\n|login: ")
 
@@ -34,7 +36,7 @@ class Since:
 
 
 def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> None:
-    """Until console or journal say that sshd has started.
+    """Until console or journal say that sshd has started and, if they say so at all, that DHCP is done.
 
     Connecting earlier would do harm: user-mode networking accepts any connection and repeats its SYN for
     minutes, so that sshd would meet all those given up meanwhile. A guest that says nothing for a
@@ -42,18 +44,23 @@ def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> No
     """
     blind = deadline.sub(_BLIND_AFTER)
     read = since.journal
+    listening = leased = False
     while not blind.expired:
         _raise_fatal(instance)
-        if _ON_CONSOLE.search(instance.console.since(since.console)):
-            return
         entries = instance.journal.entries(since=read)
         read += len(entries)
-        if any(_LISTENING.search(entry.message) for entry in entries):
+        leased = leased or any(_LEASE.search(entry.message) for entry in entries)
+        if not listening and (
+            any(_LISTENING.search(entry.message) for entry in entries)
+            or _ON_CONSOLE.search(instance.console.since(since.console))
+        ):
+            listening = True
+            # Only a guest whose journal reaches us can tell of its lease.
+            blind = deadline.sub(_LEASE_PATIENCE if read > since.journal else 0)
+        if listening and leased:
             return
-        if entries:
-            blind = deadline.sub(_BLIND_AFTER)
-        total = instance.console.total
-        if instance.console.wait_growth(total, _GLANCE):
+        grown = instance.console.wait_growth(instance.console.total, _GLANCE)
+        if not listening and (entries or grown):
             blind = deadline.sub(_BLIND_AFTER)
     if deadline.expired:
         last = instance.console.text(1)

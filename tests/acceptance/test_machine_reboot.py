@@ -68,7 +68,7 @@ def test_a_machine_that_panics_on_its_way_up_is_named(lab: Lab) -> None:
 def test_a_network_lost_with_the_reboot_is_named(lab: Lab, fault: str, name: str) -> None:
     lab.fake.plan(boots=[{}, {"fault": fault}])
     machine = lab.boot()
-    with within(10), pytest.raises(MachineFailure) as caught:
+    with within(20), pytest.raises(MachineFailure) as caught:
         machine.reboot()
     assert caught.value.name == name
 

@@ -86,5 +86,8 @@ class BootRun:
             guest.network(MUTE)
         elif fault != "no-dhcp":
             guest.network(OPEN)
+        if fault != "no-dhcp":
+            lease = "<info>  dhcp4 (eth0): state changed new lease, address=10.0.2.15"
+            guest.log(lease, identifier="NetworkManager")
         guest.log("Startup finished in 1.2s (kernel) + 3.4s (userspace) = 4.6s.", identifier="systemd")
         guest.console.send(b"\r\nfake login: ")
