@@ -44,7 +44,9 @@ def test_the_kernel_kills_it_when_its_parent_is_killed() -> None:
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     watched = Path(f"/proc/{pid}/comm")
-    assert watched.read_text().strip() in ("sleep", "setpriv")
+    Deadline(5).poll(
+        lambda: watched.read_text().strip() == "sleep", step="waiting for it to start", interval=0.02
+    )
     parent.kill()
     parent.communicate()
     Deadline(2).poll(lambda: _is_dead(pid), step="waiting for it to be killed", interval=0.02)
