@@ -79,7 +79,7 @@ def test_a_clone_has_its_templates_kernel_arguments(clones: list[Machine]) -> No
 def test_machines_reach_each_other_by_name(connected: list[Machine]) -> None:
     for machine, own, other in zip(connected, ("node1", "node2"), ("node2", "node1"), strict=True):
         assert machine.run("hostname").stdout.strip() == own
-        answer = machine.run(f"ping -c 3 -W 5 {other}")
+        answer = machine.run(f"ping -c 3 -W 5 {other}", sudo=True)
         assert answer.ok, answer.stdout + machine.run("ip address; ip neigh").stdout
     addresses = [machine.run("ip -4 -br address").stdout for machine in connected]
     assert ["10.99.0.1/24" in addresses[0], "10.99.0.2/24" in addresses[1]] == [True, True]
@@ -114,5 +114,6 @@ def test_a_clone_reboots_with_all_it_has(connected: list[Machine]) -> None:
     assert machine.file("/dev/tpm0").exists
     assert len(paths_to(machine, "disk3")) == 2
     machine.deadline(30).poll(
-        lambda: machine.run("ping -c 1 -W 2 node2").ok, step="waiting for the other machine to answer"
+        lambda: machine.run("ping -c 1 -W 2 node2", sudo=True).ok,
+        step="waiting for the other machine to answer",
     )

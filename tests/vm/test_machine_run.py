@@ -21,8 +21,8 @@ GROUP = """
     @pytest.mark.kola()
     def test_two_machines(machines):
         first, second = machines(2)
-        assert first.run("ping -c 3 -W 5 node2").ok
-        assert second.run("ping -c 3 -W 5 node1").ok
+        assert first.run("ping -c 3 -W 5 node2", sudo=True).ok
+        assert second.run("ping -c 3 -W 5 node1", sudo=True).ok
         assert not first.run("timeout 3 bash -c 'echo > /dev/tcp/192.0.2.1/80'").ok
 
     @pytest.mark.kola()
