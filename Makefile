@@ -13,7 +13,7 @@ run: reference
 test: check reference
 	$(BIN)/pytest -q tests/unit -n 2
 	$(BIN)/pytest -q tests/acceptance -n 2
-	$(BIN)/pytest -q tests/vm
+	$(BIN)/pytest -q tests/vm -n 2 --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
