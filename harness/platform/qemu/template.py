@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -27,6 +28,7 @@ PADDED = 64 * 1024
 """Bytes of every config given to a machine frozen before Ignition: fw_cfg keeps the size it had then."""
 
 _SEAL = "template.json"
+IGNITION_FILE = "ignition.json"
 _IGNITION_STARTS = re.compile(rb"Ignition \(fetch|ignition-fetch")
 
 
@@ -111,7 +113,7 @@ class Templates:
 
         One frozen before Ignition needs its config; ConfigError when that exceeds PADDED bytes.
         """
-        return QemuInstance(
+        instance = QemuInstance(
             spec,
             ignition,
             directory=directory,
@@ -120,6 +122,10 @@ class Templates:
             resuming=template.frozen,
             pad_ignition=PADDED if ignition is not None else None,
         )
+        if ignition is None:
+            # What this machine was given at its first boot, the template's.
+            shutil.copyfile(template.frozen.directory / IGNITION_FILE, directory / IGNITION_FILE)
+        return instance
 
     def _make(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
         home = partial.parent
