@@ -37,7 +37,7 @@ def kola_run(reference: Path, output: Path, *args: str, timeout: float = 1200) -
         timeout=timeout,
         check=False,
     )
-    printed = done.stdout + done.stderr
+    printed = done.stderr + done.stdout
     report = output / "reports/report.json"
     assert report.exists(), printed
     tests = {test["name"]: test for test in json.loads(report.read_text())["tests"]}
