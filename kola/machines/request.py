@@ -12,13 +12,9 @@ from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import Disk, Firmware, HostDirectory, MachineSpec
 
-_KNOWN = (
+_AS_IN_SPEC = (
     "memory_mib",
     "cpus",
-    "firmware",
-    "disks",
-    "primary_disk",
-    "primary_size",
     "additional_nics",
     "numa_nodes",
     "internet",
@@ -27,6 +23,15 @@ _KNOWN = (
     "swtpm",
     "kernel_args",
     "firstboot_kernel_args",
+    "primary_size",
+)
+"""Keywords that are fields of MachineSpec under the same name."""
+
+_KNOWN = (
+    *_AS_IN_SPEC,
+    "firmware",
+    "disks",
+    "primary_disk",
     "host_directories",
     "qemu_args",
     "ignition",
@@ -68,19 +73,7 @@ def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_KNOWN)}"
             raise ConfigError(f"machine marker: unknown keyword {key!r}", hint=hint)
     spec = base
-    for key in (
-        "memory_mib",
-        "cpus",
-        "additional_nics",
-        "numa_nodes",
-        "internet",
-        "network",
-        "display",
-        "swtpm",
-        "kernel_args",
-        "firstboot_kernel_args",
-        "primary_size",
-    ):
+    for key in _AS_IN_SPEC:
         if key in words:
             spec = replace(spec, **{key: words[key]})
     if "firmware" in words:
