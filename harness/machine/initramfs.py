@@ -11,12 +11,13 @@ from harness.machine.streams import LineSplitter
 
 
 class InitramfsChannel:
-    """A reader of the virtio port; reports one fatal incident, naming why Ignition gave up."""
+    """A reader of the virtio port; reports one fatal incident: why Ignition, or else which unit, gave up."""
 
     def __init__(self, path: Path, report: Callable[[Incident], None]) -> None:
         self._path = path
         self._report = report
-        self._reasons: list[str] = []
+        self._ignition = ""
+        self._unit = ""
         self._seen = False
         self._done = False
         self._lines = LineSplitter(self._line)
@@ -38,13 +39,17 @@ class InitramfsChannel:
             return
         self._seen = True
         if entry.identifier == "ignition" and entry.priority <= 3:
-            self._reasons.append(entry.message)
+            self._ignition = entry.message
+        elif entry.identifier == "systemd" and entry.message.startswith("Failed to start "):
+            self._unit = self._unit or entry.message
 
     def _finish(self) -> None:
         if self._done:
             return
         self._done = True
-        why = f": {self._reasons[-1]}" if self._reasons else ""
+        # Ignition's last word may be missing: nothing makes journald write it before the journal is read.
+        reason = self._ignition or self._unit
+        why = f": {reason}" if reason else ""
         self._report(
             Incident(
                 name="initramfs-failure",

@@ -118,6 +118,16 @@ def test_the_initramfs_names_why_ignition_gave_up(tmp_path: Path) -> None:
     assert (tmp_path / "dump").read_bytes().endswith(b"{}\n")
 
 
+def test_an_initramfs_where_ignition_said_nothing_names_the_unit_that_failed_first(tmp_path: Path) -> None:
+    incidents = Incidents()
+    channel = InitramfsChannel(tmp_path / "dump", incidents.report)
+    for unit in ("Ignition (files)", "Root File System"):
+        channel(line(f"Failed to start {unit}.", SYSLOG_IDENTIFIER="systemd", PRIORITY="3") + b"\n")
+    channel(b"{}\n")
+    (incident,) = incidents.take()
+    assert incident.message.endswith("initramfs: Failed to start Ignition (files).")
+
+
 def test_an_initramfs_that_says_nothing_is_well(tmp_path: Path) -> None:
     incidents = Incidents()
     InitramfsChannel(tmp_path / "dump", incidents.report)(b"")
