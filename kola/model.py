@@ -69,6 +69,7 @@ class TestInfo:
     conflicts: tuple[str, ...] = ()
     minutes: float | None = None
     firmware: Selector = field(default_factory=Selector)
+    needs: tuple[str, ...] = ()
     grace_until: str | None = None
     guide: tuple[str, ...] = ()
     source: Path | None = None

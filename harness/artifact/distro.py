@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from harness.errors import ConfigError
 
@@ -31,9 +31,14 @@ class Installer:
 
 @dataclass(frozen=True, kw_only=True)
 class Distro:
-    """A distribution profile. Data only; code asks it instead of comparing names."""
+    """A distribution profile. Data only; code asks it instead of comparing names.
+
+    `family` is the name tests know it by, where that is another; `absent` says why it lacks what it
+    lacks of harness.features.FEATURES.
+    """
 
     name: str
+    family: str
     title: str
     build_names: tuple[str, ...]
     os_ids: tuple[Mapping[str, str], ...]
@@ -64,6 +69,7 @@ class Distro:
     allowed_listeners: frozenset[Listener]
     docker_enabled: bool
     sshd_password_dropin: str
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def accepts(self, os_release: Mapping[str, str]) -> bool:
         """Whether these os-release fields are one of the identities this distribution goes by."""
@@ -104,6 +110,7 @@ _CHRONYD = Listener("udp", 323, "chronyd")
 
 NESTOS = Distro(
     name="nestos",
+    family="nestos",
     title="NestOS",
     build_names=("nestos",),
     os_ids=(
@@ -150,8 +157,25 @@ NESTOS = Distro(
     sshd_password_dropin="/etc/ssh/sshd_config.d/40-disable-passwords.conf",
 )
 
+REFERENCE = replace(
+    NESTOS,
+    name="nestos-reference",
+    absent={
+        "boot-mirror": "its initramfs has no mdadm",
+        "luks": "its initramfs has neither cryptsetup nor clevis",
+        "multipath": "it has no multipathd",
+        "network-kargs": "its initramfs does not read ip=",
+        "nfs": "it has no NFS programs",
+        "raid": "its initramfs has no mdadm",
+        "selinux": "it has no SELinux policy",
+    },
+)
+"""The reference OS: NestOS, but for what Debian's packages cannot give."""
+REFERENCE_STREAM = "reference"
+
 FCOS = Distro(
     name="fcos",
+    family="fcos",
     title="Fedora CoreOS",
     build_names=("fedora-coreos",),
     os_ids=({"ID": "fedora", "VARIANT_ID": "coreos"},),
@@ -204,7 +228,7 @@ FCOS = Distro(
     sshd_password_dropin="/etc/ssh/sshd_config.d/40-disable-passwords.conf",
 )
 
-DISTROS = (NESTOS, FCOS)
+DISTROS = (NESTOS, FCOS, REFERENCE)
 
 
 def distro_named(name: str) -> Distro:
@@ -216,12 +240,15 @@ def distro_named(name: str) -> Distro:
     raise ConfigError(f"unknown distro {name!r}", hint=f"known distros: {known}")
 
 
-def distro_of_build(build_name: str) -> Distro | None:
-    """The profile whose builds carry this `name` in meta.json (`nestos`, `NestOS-For-Container`), if any."""
+def distro_of_build(build_name: str, stream: str | None = None) -> Distro | None:
+    """The profile whose builds carry this `name` in meta.json (`nestos`, `NestOS-For-Container`), if any.
+
+    `stream` tells the reference OS, which is NestOS by its name.
+    """
     lowered = build_name.lower()
     for distro in DISTROS:
         if lowered.startswith(distro.build_names):
-            return distro
+            return REFERENCE if distro is NESTOS and stream == REFERENCE_STREAM else distro
     return None
 
 

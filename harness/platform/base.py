@@ -23,10 +23,13 @@ class Platform(Protocol):
     def launch(
         self,
         spec: MachineSpec,
-        ignition: IgnitionConfig | None,
+        ignition: IgnitionConfig | bytes | None,
         *,
         directory: Path,
         deadline: Deadline,
     ) -> Instance:
-        """Power on. The caller closes the instance. Raises ConfigError, InfrastructureError."""
+        """Power on, with a config, with bytes given as they are, or with none.
+
+        The caller closes the instance. Raises ConfigError, InfrastructureError.
+        """
         ...

@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
+from pathlib import Path
 
+from harness.errors import ConfigError
+from kola.cli import promises
+from kola.cli.table import aligned
 from kola.external import discover
 from kola.model import Selector, TestInfo
-from kola.select.catalog import find_tests, own_root
+from kola.promises import FILE, Promises, statuses
+from kola.report.history import last_verdicts, reports_in
+from kola.select.catalog import Catalog, find_tests, own_root
 from kola.select.filters import apply, require_matches
-from kola.select.options import add_filter_arguments, listing_from, roots_from
+from kola.select.options import add_filter_arguments, listing_from, roots_from, workdir
 from kola.select.selection import Stage
 
 # What kola's own table and JSON write out where a test names none, or all but some.
@@ -20,12 +26,22 @@ ARCHITECTURES = ("aarch64", "x86_64")
 DISTROS = ("fcos", "nestos", "rhcos", "scos")
 
 _HEADER = ("Test Name", "Platforms", "Architectures", "Distributions", "Tags")
-_TAB = 8
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("list", help="list the tests")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--promises",
+        action="store_true",
+        help="list what the user guide promises, the tests that prove it, and their last verdicts",
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        metavar="DIR",
+        help="with --promises: the run whose verdicts are shown (by default, the last on each test)",
+    )
     add_filter_arguments(parser)
     parser.set_defaults(func=run_list)
 
@@ -33,6 +49,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run_list(args: argparse.Namespace) -> int:
     """Print the tests that the arguments leave; what cannot be offered is said on stderr, and no failure."""
     catalog = find_tests(own_root())
+    if args.promises:
+        return _list_promises(args, catalog)
     external = discover(roots_from(args))
     tests = [*catalog.tests, *(test.info for test in external.tests)]
     options = listing_from(args)
@@ -46,6 +64,23 @@ def run_list(args: argparse.Namespace) -> int:
         print(f"broken: {error}", file=sys.stderr)
     for test in external.broken:
         print(f"broken: {test.name}: {test.error}", file=sys.stderr)
+    return 0
+
+
+def _list_promises(args: argparse.Namespace, catalog: Catalog) -> int:
+    """Of all tests: a promise looks uncovered when its tests are filtered away."""
+    from kola.cli.output import default_base  # which takes longer to import than listing takes
+
+    if args.patterns or args.tag:
+        raise ConfigError("--promises is about all tests", hint="leave out patterns and --tag")
+    for error in catalog.errors:
+        raise error
+    reports = reports_in(args.output_dir or default_base(workdir(args)))
+    if args.output_dir and not reports:
+        raise ConfigError("holds no report of a run", file=args.output_dir)
+    table = Promises.load(own_root() / FILE)
+    rows = statuses(table, catalog.tests, last_verdicts(reports))
+    print(promises.as_json(rows) if args.json else promises.as_table(rows))
     return 0
 
 
@@ -77,16 +112,7 @@ def as_table(tests: Iterable[TestInfo]) -> str:
         )
         for test in tests
     ]
-    return "\n".join(_aligned([_HEADER, ("",) * len(_HEADER), *rows]))
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    stops = [1 + max(map(len, column)) // _TAB for column in zip(*rows, strict=True)]
-    return [
-        "".join(cell + "\t" * (stop - len(cell) // _TAB) for cell, stop in zip(row[:-1], stops, strict=False))
-        + row[-1]
-        for row in rows
-    ]
+    return aligned([_HEADER, ("",) * len(_HEADER), *rows])
 
 
 def _spelled(selector: Selector, everything: Collection[str]) -> list[str]:

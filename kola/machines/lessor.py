@@ -13,6 +13,7 @@ from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, 
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.instance import Instance
 from harness.machine.machine import BOOT_SECONDS, Access, Machine
+from harness.machine.spec import MachineSpec
 from harness.platform.qemu.frozen import obstacle
 from harness.platform.qemu.platform import QemuPlatform
 from harness.platform.qemu.template import PADDED, Recipe, Stage, Template
@@ -30,6 +31,7 @@ class Lessor:
     def __init__(self, plan: RunPlan, platform: QemuPlatform) -> None:
         self._plan = plan
         self._platform = platform
+        self._hopeless: set[tuple[MachineSpec, Stage, IgnitionConfig]] = set()
         self._appended = [IgnitionConfig.parse(text) for text in plan.ignition]
 
     @property
@@ -62,7 +64,8 @@ class Lessor:
         directory reported whatever happens next.
         """
         if self._may_clone(request):
-            make = self._first_boot if request.ignition is not None else self._clone
+            own_first_boot = request.ignition is not None and request.boot != "clone"
+            make = self._first_boot if own_first_boot else self._clone
             clone = make(request, directory, deadline, publish, started)
             if clone is not None:
                 return clone
@@ -87,9 +90,9 @@ class Lessor:
         """Power a machine on and hand it over at once, booting or failing as it may."""
         home = directory / str(uuid.uuid4())
         limit = deadline or Deadline(600 * self.scale)
-        instance = self._platform.launch(
-            request.spec, self.config(request.ignition), directory=home, deadline=limit
-        )
+        verbatim = request.verbatim
+        config = self.config(request.ignition) if verbatim is None else verbatim.content
+        instance = self._platform.launch(request.spec, config, directory=home, deadline=limit)
         return self._machine(instance, self._plan.access, "cold", deadline, publish, started)
 
     def _boot(
@@ -103,7 +106,7 @@ class Lessor:
         machine = self.start(
             request, directory=directory, deadline=deadline, publish=publish, started=started
         )
-        if not request.spec.network:
+        if request.console_only:
             machine.console.expect("login: ", deadline=machine.deadline(BOOT_SECONDS))
             machine.unchecked = True
             publish("machine-ready", machine=machine.directory.name)
@@ -115,7 +118,9 @@ class Lessor:
 
     def _may_clone(self, request: MachineRequest) -> bool:
         """Whether neither the run nor the test wants a cold boot, and the machine can be cloned at all."""
-        return self._plan.boot == request.boot == "auto" and not obstacle(request.spec)
+        if "cold" in (self._plan.boot, request.boot) or request.verbatim is not None:
+            return False
+        return not obstacle(request.spec)
 
     def _clone(
         self,
@@ -125,12 +130,12 @@ class Lessor:
         publish: Publish,
         started: Callable[[Machine], None],
     ) -> Machine | None:
-        """A clone of the template for this spec; None, with a notice, where that cannot be had."""
+        """A clone of the template for this spec and config; None, with a notice, where it cannot be had."""
         recipe = Recipe(
             spec=request.spec,
             image_identity=self._plan.image_identity,
             user=self._plan.access.user,
-            config=lambda access: self.config(None, access),
+            config=lambda access: self.config(request.ignition, access),
         )
         limit = deadline or Deadline(600 * self.scale)
         template = self._template(recipe, limit, publish)
@@ -187,12 +192,17 @@ class Lessor:
         return None
 
     def _template(self, recipe: Recipe, limit: Deadline, publish: Publish) -> Template | None:
-        """None, with a notice, when it cannot be made."""
+        """None, with a notice, when it cannot be made; a guest that fails is not tried again."""
+        which = (recipe.spec, recipe.stage, recipe.config(self._plan.access))
+        if which in self._hopeless:
+            return None
         try:
             return self._platform.templates.obtain(recipe, deadline=limit)
         except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
             if limit.expired:
                 raise
+            if isinstance(error, MachineFailure):
+                self._hopeless.add(which)
             publish("notice", text=f"no template ({error}); booting cold")
             return None
 

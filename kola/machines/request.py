@@ -39,15 +39,37 @@ _KNOWN = (
     "opt_out",
 )
 
+BOOTS = ("auto", "cold", "clone")
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """What a machine finds in the place of its config, nothing added, so that nobody can log in.
+
+    None is nothing at all.
+    """
+
+    content: bytes | None
+
 
 @dataclass(frozen=True)
 class MachineRequest:
-    """One machine a test asks for. `boot` is `auto` or `cold`; `opt_out` names health checks."""
+    """One machine a test asks for. `opt_out` names health checks.
+
+    `boot` is `auto`, `cold`, or `clone`: of a machine that `ignition` has configured already.
+    `verbatim` is given in place of any config.
+    """
 
     spec: MachineSpec
     ignition: IgnitionConfig | None = None
     boot: str = "auto"
     opt_out: frozenset[str] = frozenset()
+    verbatim: Verbatim | None = None
+
+    @property
+    def console_only(self) -> bool:
+        """Whether nobody can log in over SSH."""
+        return not self.spec.network or self.verbatim is not None
 
 
 def request_from_markers(
@@ -91,12 +113,26 @@ def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
     if "qemu_args" in words:
         spec = replace(spec, extra_qemu_args=(*spec.extra_qemu_args, *words["qemu_args"]))
     boot = words.get("boot", "auto")
-    if boot not in ("auto", "cold"):
-        raise ConfigError(f"machine marker: boot {boot!r}", hint='write boot="cold", or leave it out')
-    config = words.get("ignition")
-    if isinstance(config, dict):
-        config = IgnitionConfig.from_dict(config)
-    return MachineRequest(spec, config, boot, frozenset(words.get("opt_out", ())))
+    if boot not in BOOTS:
+        raise ConfigError(
+            f"machine marker: boot {boot!r}", hint='write boot="cold", boot="clone", or leave it out'
+        )
+    config, verbatim = _config(words["ignition"]) if "ignition" in words else (None, None)
+    return MachineRequest(spec, config, boot, frozenset(words.get("opt_out", ())), verbatim)
+
+
+def _config(given: Any) -> tuple[IgnitionConfig | None, Verbatim | None]:
+    match given:
+        case dict():
+            return IgnitionConfig.from_dict(given), None
+        case IgnitionConfig():
+            return given, None
+        case None | bytes():
+            return None, Verbatim(given)
+    raise ConfigError(
+        f"machine marker: ignition {given!r}",
+        hint="write a dict or an IgnitionConfig to be merged, bytes to be given as they are, or None",
+    )
 
 
 def _directory(entry: Any) -> HostDirectory:

@@ -52,7 +52,7 @@ class Recorder:
             Properties(
                 cmdline=sys.argv,
                 platform=self._plan.platform,
-                distro=self._plan.distro_name,
+                distro=self._plan.distro.family,
                 qemu_image=str(self._plan.image),
                 qemu_image_size=self._plan.defaults.primary_size or "",
                 qemu_swtpm=self._plan.defaults.swtpm,
@@ -140,7 +140,7 @@ class Recorder:
             tests=tests,
             platform=self._plan.platform,
             version=self._plan.build_id,
-            distro=self._plan.distro_name,
+            distro=self._plan.distro.family,
             arch=self._plan.arch,
             started=self._started,
             seconds=time.monotonic() - self._clock,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import platform as host
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.artifact import Artifact, BuildRoot, distro_named, distro_of_build
+from harness.artifact import Artifact, BuildRoot, Distro, distro_named, distro_of_build
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
 from harness.machine.machine import Access
@@ -61,22 +61,18 @@ def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
     find_qemu(arch)
     ignition = tuple(_ignition_texts(args))
     subject = _subject(args, arch, tell)
-    named = distro_of_build(subject.build_name) if subject.build_name else None
-    distro = distro_named(args.distro) if args.distro else named or distro_named("nestos")
+    distro = _distro(args.distro, subject)
     roots = roots_from(args)
     discovery = discover(roots)
     infos = registered(discovery)
-    chosen = select(
-        infos.values(),
-        selection_from(
-            args,
-            distro=distro.name,
-            architecture=arch,
-            stream=subject.stream,
-            firmware=str(defaults.firmware or Firmware.BIOS),
-            durations=load_durations().names,
-        ),
+    selection = selection_from(
+        args,
+        architecture=arch,
+        stream=subject.stream,
+        firmware=str(defaults.firmware or Firmware.BIOS),
+        durations=load_durations().names,
     )
+    chosen = select(infos.values(), replace(selection, distro=distro.family, absent=distro.absent))
     output = prepare(platform="qemu", explicit=args.output_dir, workdir=workdir(args))
     plan = RunPlan(
         output=output.path,
@@ -105,6 +101,14 @@ def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
         keep=args.ssh_on_test_failure,
     )
     return Resolved(plan, chosen, output, infos)
+
+
+def _distro(typed: str | None, subject: _Subject) -> Distro:
+    """As typed, where the build does not know it more precisely; else the build's; else NestOS."""
+    built = distro_of_build(subject.build_name, subject.stream) if subject.build_name else None
+    if built is not None and typed in (None, built.family):
+        return built
+    return distro_named(typed or "nestos")
 
 
 def registered(discovery: Discovery) -> dict[str, TestInfo]:

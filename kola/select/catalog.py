@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import kola
 from harness.errors import ConfigError
 from kola.model import TestInfo
+from kola.promises import FILE, Promises
 from kola.select.marker import info_from_marker
 
 __all__ = ["Catalog", "Module", "find_tests", "info_from_marker", "own_root", "read_module"]
@@ -58,6 +59,7 @@ def find_tests(root: Path) -> Catalog:
                 errors.append(_taken(test, tests[test.name]))
             else:
                 tests[test.name] = test
+    errors += _wrong_citations(tests.values(), root / FILE)
     return Catalog(tuple(tests[name] for name in sorted(tests)), tuple(errors))
 
 
@@ -97,6 +99,21 @@ def read_module(module: Module) -> list[TestInfo]:
             )
         )
     return tests
+
+
+def _wrong_citations(tests: Iterable[TestInfo], table: Path) -> Iterator[ConfigError]:
+    """One for each test that says it proves what the guide does not promise; a tree may have no table."""
+    if not table.is_file():
+        return
+    promises = Promises.load(table)
+    for test in tests:
+        for citation in test.guide:
+            try:
+                promises.find(citation)
+            except ConfigError as error:
+                yield ConfigError(
+                    f"kola marker: guide: {error.message}", file=test.source, line=test.line, hint=error.hint
+                )
 
 
 def _taken(test: TestInfo, by: TestInfo) -> ConfigError:

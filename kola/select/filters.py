@@ -149,6 +149,11 @@ def _distro(test: TestInfo, options: Selection) -> str | None:
     return _refusal(test.distros, options.distro, "distro")
 
 
+def _feature(test: TestInfo, options: Selection) -> str | None:
+    missing = next((feature for feature in test.needs if feature in options.absent), None)
+    return f"needs {missing}: {options.absent[missing]}" if missing is not None else None
+
+
 def _firmware(test: TestInfo, options: Selection) -> str | None:
     if options.platform != "qemu":
         return None
@@ -164,6 +169,7 @@ _FILTERS: dict[Stage, Filter] = {
     Stage.PLATFORM: _platform,
     Stage.ARCHITECTURE: _architecture,
     Stage.DISTRO: _distro,
+    Stage.FEATURE: _feature,
     Stage.FIRMWARE: _firmware,
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError
+from harness.features import FEATURES
 from kola.model import Selector, TestInfo
 from kola.select.dates import grace_end, parse_date
 
@@ -95,6 +96,14 @@ def _selector(value: object) -> Selector:
     return Selector.parse(" ".join(_words(value)))
 
 
+def _features(value: object) -> tuple[str, ...]:
+    words = _words(value)
+    unknown = next((word for word in words if word not in FEATURES), None)
+    if unknown is not None:
+        raise ValueError(f"unknown feature {unknown!r}; known: {', '.join(sorted(FEATURES))}")
+    return words
+
+
 _KEYWORDS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "name": ("name", _name),
     "description": ("description", _text),
@@ -104,6 +113,7 @@ _KEYWORDS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "architectures": ("architectures", _selector),
     "distros": ("distros", _selector),
     "firmware": ("firmware", _selector),
+    "needs": ("needs", _features),
     "exclusive": ("exclusive", _flag),
     "conflicts": ("conflicts", _words),
     "timeout": ("minutes", parse_minutes),

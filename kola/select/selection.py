@@ -23,6 +23,7 @@ class Stage(StrEnum):
     PLATFORM = "platform"
     ARCHITECTURE = "architecture"
     DISTRO = "distro"
+    FEATURE = "feature"
     FIRMWARE = "firmware"
     DENYLIST = "denylist"
     SHARD = "shard"
@@ -32,7 +33,8 @@ class Stage(StrEnum):
 class Selection:
     """Everything that decides which tests run. `None` is "any", or of the build's facts "unknown".
 
-    `tags` are as typed, `!` and all. `durations` (test name to seconds) serve `time:` shards.
+    `tags` are as typed, `!` and all. `absent` are features the
+    system lacks, with the reasons. `durations` (test name to seconds) serve `time:` shards.
     """
 
     patterns: tuple[str, ...] = ()
@@ -41,6 +43,7 @@ class Selection:
     architecture: str | None = "x86_64"
     distro: str | None = "nestos"
     also_distros: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
     firmware: str | None = None
     no_net: bool = False
     run_platform_independent: bool = False

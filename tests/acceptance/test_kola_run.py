@@ -199,3 +199,45 @@ def test_a_test_that_ends_its_process_fails_alone_and_is_tried_twice(checkout: C
     ran = checkout.run()
     assert ran.results == {"mine.crashes": "FAIL", "mine.good": "PASS"}
     assert ran.stdout.count("=== RUN   mine.crashes") == 2
+
+
+CONFIGURED = """
+WRITTEN = {
+    "ignition": {"version": "3.3.0"},
+    "storage": {"files": [{"path": "/etc/mine", "contents": {"source": "data:,mine"}}]},
+}
+
+@pytest.mark.kola()
+@pytest.mark.machine(ignition=WRITTEN, boot="clone")
+def test_one(machine):
+    assert machine.run("cat /etc/mine").stdout == "mine"
+
+@pytest.mark.kola()
+@pytest.mark.machine(ignition=WRITTEN, boot="clone")
+def test_two(machine):
+    assert machine.run("cat /etc/mine").stdout == "mine"
+
+@pytest.mark.kola()
+@pytest.mark.machine(ignition=None)
+def test_nothing_given(machine):
+    assert "login:" in machine.console.text()
+    assert not (machine.directory / "ignition.json").exists()
+
+@pytest.mark.kola()
+@pytest.mark.machine(boot="clone")
+def test_nothing_of_its_own(machine):
+    assert machine.run("cat /etc/mine").stdout == ""
+"""
+
+
+def test_clones_of_one_configured_machine_and_a_machine_without_a_config(checkout: Checkout) -> None:
+    checkout.suite(CONFIGURED)
+    ran = checkout.run()
+    assert set(ran.results.values()) == {"PASS"}, ran.stdout
+    boots = {test["name"]: test["boot"] for test in ran.report["tests"]}
+    assert boots == {
+        "mine.one": ["clone"],
+        "mine.two": ["clone"],
+        "mine.nothing-given": ["cold"],
+        "mine.nothing-of-its-own": ["clone"],
+    }

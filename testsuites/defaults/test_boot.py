@@ -23,7 +23,7 @@ def test_boots_without_failed_units(machine: Machine) -> None:
     assert machine.file(f"/usr/lib/modules/{kernel}").exists
 
 
-@pytest.mark.kola(guide="5.4")
+@pytest.mark.kola(guide="5.4#default-target")
 def test_default_target(machine: Machine, distro: Distro) -> None:
     """The system comes up in its default target."""
     assert machine.run("systemctl get-default").check().stdout.strip() == distro.default_target
@@ -48,7 +48,7 @@ def test_deployed_version_is_the_one_named(machine: Machine) -> None:
     assert version in machine.run("ostree admin status", sudo=True).check().stdout
 
 
-@pytest.mark.kola(guide="5.4")
+@pytest.mark.kola(guide="5.4#kernel-arguments")
 def test_kernel_arguments(machine: Machine, distro: Distro) -> None:
     """The kernel got the arguments the build configures, and boots the ostree deployment."""
     given = words(machine.run("cat /proc/cmdline").check().stdout)

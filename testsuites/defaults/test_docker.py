@@ -7,10 +7,10 @@ import pytest
 from harness.artifact import Distro
 from harness.machine.machine import Machine
 
-pytestmark = pytest.mark.kola(tags=["defaults", "docker"], guide=["4", "9.2"])
+pytestmark = pytest.mark.kola(tags=["defaults", "docker"])
 
 
-@pytest.mark.kola()
+@pytest.mark.kola(guide="9.2#docker-off")
 def test_docker_is_present_but_off(machine: Machine, distro: Distro) -> None:
     """Docker is installed, not enabled and not running."""
     assert machine.run("command -v docker").ok
@@ -19,7 +19,7 @@ def test_docker_is_present_but_off(machine: Machine, distro: Distro) -> None:
     assert machine.unit("docker.service").active_state == "inactive"
 
 
-@pytest.mark.kola()
+@pytest.mark.kola(guide="9.2#docker-starts")
 def test_docker_can_be_started(machine: Machine) -> None:
     """Started by hand, docker answers."""
     machine.unit("docker.service").start()
@@ -27,7 +27,7 @@ def test_docker_can_be_started(machine: Machine) -> None:
     assert machine.run("docker info --format '{{.ServerVersion}}'", sudo=True).check().stdout.strip()
 
 
-@pytest.mark.kola(guide="4")
+@pytest.mark.kola()
 def test_podman_is_present(machine: Machine) -> None:
     """Podman needs no service: it answers at once."""
     assert "podman version" in machine.run("podman --version").check().stdout

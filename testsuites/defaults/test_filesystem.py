@@ -10,7 +10,7 @@ from testsuites.support import mount_options
 pytestmark = pytest.mark.kola(tags=["defaults", "filesystem"])
 
 
-@pytest.mark.kola(guide="9.1")
+@pytest.mark.kola(guide="9.1#read-only")
 @pytest.mark.parametrize("path", ["/usr", "/sysroot"])
 def test_read_only(machine: Machine, path: str) -> None:
     """The deployed system cannot be changed in place, not even by root."""
@@ -20,7 +20,7 @@ def test_read_only(machine: Machine, path: str) -> None:
     assert "Read-only file system" in touched.stderr
 
 
-@pytest.mark.kola(guide="9.1")
+@pytest.mark.kola()
 @pytest.mark.parametrize("path", ["/etc", "/var"])
 def test_writable(machine: Machine, path: str) -> None:
     """Configuration and data can be written."""

@@ -16,7 +16,7 @@ MARK = {
 }
 
 
-@pytest.mark.kola(name="nestos.ignition.once", guide="7.4.3")
+@pytest.mark.kola(name="nestos.ignition.once")
 @pytest.mark.machine(ignition=MARK)
 def test_ignition_runs_once(machine: Machine) -> None:
     """What Ignition wrote is there; once removed it does not come back with the next boot."""

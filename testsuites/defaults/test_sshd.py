@@ -13,7 +13,7 @@ pytestmark = pytest.mark.kola(tags=["defaults", "sshd"])
 PASSWORD = "nestos-Kola-4711"
 
 
-@pytest.mark.kola(name="nestos.auth.verify", guide="9.2")
+@pytest.mark.kola(name="nestos.auth.verify", guide="9.2#keys-only")
 def test_password_login_is_refused(machine: Machine, distro: Distro) -> None:
     """A right password is really tried and really refused."""
     machine.run(["chpasswd"], sudo=True, input=f"{distro.user}:{PASSWORD}\n").check()
@@ -22,7 +22,7 @@ def test_password_login_is_refused(machine: Machine, distro: Distro) -> None:
     assert "password" not in refusal.value.methods
 
 
-@pytest.mark.kola(guide="9.2")
+@pytest.mark.kola(guide="9.2#passwords-on-request")
 def test_password_login_is_accepted_once_configured(machine: Machine, distro: Distro) -> None:
     """After the documented edit and a restart of sshd the password is taken."""
     machine.run(["chpasswd"], sudo=True, input=f"{distro.user}:{PASSWORD}\n").check()
@@ -42,7 +42,7 @@ def test_password_login_is_accepted_once_configured(machine: Machine, distro: Di
     assert answer.stdout.strip() == distro.user
 
 
-@pytest.mark.kola(guide="4")
+@pytest.mark.kola(guide="4#keys-only")
 def test_effective_configuration(machine: Machine) -> None:
     """sshd itself says: no passwords, no empty ones, and keys are taken."""
     effective = (

@@ -10,7 +10,7 @@ from harness.machine.machine import Machine
 pytestmark = pytest.mark.kola(tags=["defaults", "users"])
 
 
-@pytest.mark.kola(guide="7.4.1")
+@pytest.mark.kola(guide="7.4.1#users")
 def test_default_user(machine: Machine, distro: Distro) -> None:
     """The default user has its id, home and comment."""
     fields = machine.run(["getent", "passwd", distro.user]).check().stdout.strip().split(":")
@@ -20,7 +20,7 @@ def test_default_user(machine: Machine, distro: Distro) -> None:
     assert machine.file(distro.home).owner.partition(":")[0] == distro.user
 
 
-@pytest.mark.kola(guide="7.4.1")
+@pytest.mark.kola(guide="7.4.1#groups")
 def test_default_users_groups(machine: Machine, distro: Distro) -> None:
     """The default user is in the groups that administrate."""
     groups = machine.run(["id", "-nG", distro.user]).check().stdout.split()

@@ -39,7 +39,7 @@ class QemuInstance:
     def __init__(
         self,
         spec: MachineSpec,
-        ignition: IgnitionConfig | None,
+        ignition: IgnitionConfig | bytes | None,
         *,
         directory: Path,
         accelerator: Accelerator,
@@ -76,7 +76,9 @@ class QemuInstance:
             self.close()
             raise
 
-    def _start(self, ignition: IgnitionConfig | None, accelerator: Accelerator, deadline: Deadline) -> None:
+    def _start(
+        self, ignition: IgnitionConfig | bytes | None, accelerator: Accelerator, deadline: Deadline
+    ) -> None:
         spec, owned = self._spec, self._owned
         owned.callback(self._journal.close)
         channels = {name: socket.socketpair() for name in _CHANNELS}

@@ -32,7 +32,7 @@ class QemuPlatform:
     def launch(
         self,
         spec: MachineSpec,
-        ignition: IgnitionConfig | None,
+        ignition: IgnitionConfig | bytes | None,
         *,
         directory: Path,
         deadline: Deadline,

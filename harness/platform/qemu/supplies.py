@@ -122,9 +122,15 @@ class Supplier:
 
 
 def config_bytes(
-    spec: MachineSpec, ignition: IgnitionConfig, directory: Path, *, pad_to: int | None
+    spec: MachineSpec, ignition: IgnitionConfig | bytes, directory: Path, *, pad_to: int | None
 ) -> bytes:
-    """What the guest is given: the config with the host directories' mounts; a redacted copy is kept."""
+    """What the guest is given: the config with the host directories' mounts; a redacted copy is kept.
+
+    Bytes are given and kept as they are: what they hold may be no config at all.
+    """
+    if isinstance(ignition, bytes):
+        (directory / "ignition.json").write_bytes(ignition)
+        return ignition
     whole = ignition.merge(hostdirs.mounts(spec.host_directories)) if spec.host_directories else ignition
     (directory / "ignition.json").write_text(whole.redact().to_json(pretty=True))
     return whole.to_bytes(pad_to=pad_to)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from artifact_files import ARCH, build_root, image, iso, qcow2, write_meta
 
-from harness.artifact import NESTOS, BuildRoot, distro_named, distro_of_build
+from harness.artifact import NESTOS, REFERENCE, BuildRoot, distro_named, distro_of_build
 from harness.errors import ConfigError
+from harness.features import FEATURES
 
 NEW, OLD = "24.03-LTS.20240903.0", "24.03-LTS.20240801.0"
 
@@ -148,6 +149,15 @@ def test_the_stream_comes_from_the_commit_metadata(root: Path) -> None:
 @pytest.mark.parametrize("name", ["nestos", "NestOS-For-Container"])
 def test_both_names_of_nestos_builds_are_known(name: str) -> None:
     assert distro_of_build(name) is NESTOS
+    assert distro_of_build(name, "stable") is NESTOS
+
+
+def test_the_reference_os_is_nestos_with_some_things_absent() -> None:
+    reference = distro_of_build("nestos", "reference")
+    assert reference is REFERENCE
+    assert (reference.family, NESTOS.absent) == ("nestos", {})
+    assert "selinux" in reference.absent
+    assert set(reference.absent) <= FEATURES
 
 
 def test_an_unknown_distro_names_the_known_ones() -> None:

@@ -71,6 +71,8 @@ def test_nothing_asked_for_runs_everything_in_order() -> None:
         (test("t", distros="fcos"), {"also_distros": ("fcos",)}, None),
         (test("t", distros="! fcos"), {"also_distros": ("fcos",)}, None),
         (test("t", distros="! nestos"), {}, Stage.DISTRO),
+        (test("t", needs=("raid", "luks")), {"absent": {"luks": "no cryptsetup"}}, Stage.FEATURE),
+        (test("t", needs=("raid",)), {"absent": {"luks": "no cryptsetup"}}, None),
         (test("t", firmware="bios"), {"firmware": "uefi"}, Stage.FIRMWARE),
         (test("t", firmware="bios"), {"firmware": None}, None),
         (test("t", firmware="bios"), {"firmware": "uefi", "platform": "qemu-iso"}, None),

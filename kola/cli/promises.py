@@ -1,0 +1,49 @@
+"""`kola list --promises`: the user guide's promises, their tests, the last verdicts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from kola.cli.table import aligned
+from kola.promises import State, Status
+
+_HEADER = ("Section", "Promise", "Test", "Last Verdict")
+_BLANK = ("",) * len(_HEADER)
+
+
+def as_table(rows: Sequence[Status]) -> str:
+    """A line for each test of a promise, `uncovered` where it has none, and the counts."""
+    return f"{aligned([_HEADER, _BLANK, *(line for row in rows for line in _lines(row))])}\n\n{_counts(rows)}"
+
+
+def as_json(rows: Sequence[Status]) -> str:
+    return json.dumps(
+        [
+            {
+                "Sections": row.promise.sections,
+                "Key": row.promise.key,
+                "Promise": row.promise.text,
+                "State": row.state,
+                "Tests": dict(row.verdicts),
+            }
+            for row in rows
+        ],
+        indent="\t",
+        ensure_ascii=False,
+    )
+
+
+def _lines(row: Status) -> list[tuple[str, str, str, str]]:
+    head = (", ".join(row.promise.sections), row.promise.text)
+    if not row.verdicts:
+        return [(*head, "-", State.UNCOVERED)]
+    heads = [head, *[("", "")] * (len(row.verdicts) - 1)]
+    return [(*left, *right) for left, right in zip(heads, row.verdicts, strict=True)]
+
+
+def _counts(rows: Sequence[Status]) -> str:
+    counted = Counter(row.state for row in rows)
+    parts = [f"{counted[state]} {state}" for state in reversed(State) if counted[state]]
+    return f"{len(rows)} promises: {', '.join(parts)}"

@@ -1,0 +1,42 @@
+"""What a machine marker's words become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.ignition import IgnitionConfig
+from harness.machine.spec import MachineSpec
+from kola.machines import MachineRequest, request_from_markers
+from kola.machines.request import Verbatim
+
+CONFIG = {"ignition": {"version": "3.3.0"}}
+
+
+def asked(**words: Any) -> MachineRequest:
+    return request_from_markers(MachineSpec(Path("image")), [words], source=Path("test_it.py"), line=7)
+
+
+def test_a_config_is_merged_and_the_machine_can_be_entered() -> None:
+    request = asked(ignition=CONFIG, boot="clone")
+    assert request.ignition == IgnitionConfig.from_dict(CONFIG)
+    assert (request.boot, request.verbatim, request.console_only) == ("clone", None, False)
+
+
+@pytest.mark.parametrize("given", [None, b"", b"no config"])
+def test_bytes_and_none_are_given_as_they_are(given: bytes | None) -> None:
+    request = asked(ignition=given)
+    assert (request.ignition, request.verbatim) == (None, Verbatim(given))
+    assert request.console_only
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [({"boot": "warm"}, r"boot 'warm'[\s\S]*clone"), ({"ignition": "text"}, r"ignition 'text'[\s\S]*bytes")],
+)
+def test_nonsense_is_an_error_of_the_tests_line(words: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"test_it\.py:7: [\s\S]*{said}"):
+        asked(**words)
