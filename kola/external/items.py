@@ -43,14 +43,7 @@ class GuestItem(pytest.Item):
         return self.stash[CONTEXT]
 
     def lease(self, request: MachineRequest) -> Machine:
-        context = self.context
-        return self.state.lessor.lease(
-            request,
-            directory=context.directory,
-            deadline=context.deadline,
-            publish=context.publish,
-            started=context.started,
-        )
+        return self.state.lessor.lease(request, self.context)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """A shell test's author has no use for our traceback."""

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
 from harness.ignition import IgnitionConfig, additions
@@ -21,8 +22,24 @@ from harness.util.deadline import Deadline
 from kola.machines.request import MachineRequest
 from kola.run.plan import RunPlan
 
-Publish = Callable[..., None]
 ATTEMPTS = 2
+
+
+class Tenant(Protocol):
+    """For whom a machine is: where its files go, until when it may be waited for, who is told of it."""
+
+    @property
+    def directory(self) -> Path: ...
+
+    @property
+    def deadline(self) -> Deadline | None: ...
+
+    @property
+    def publish(self) -> Callable[..., None]: ...
+
+    def started(self, machine: Machine) -> None:
+        """Told of each machine as soon as it exists, so that it can be closed whatever happens next."""
+        ...
 
 
 class Lessor:
@@ -49,71 +66,42 @@ class Lessor:
         parts += [additions.debug_systemd_unit(unit) for unit in self._plan.debug_units]
         return base.merge(*parts)
 
-    def lease(
-        self,
-        request: MachineRequest,
-        *,
-        directory: Path,
-        deadline: Deadline | None,
-        publish: Publish,
-        started: Callable[[Machine], None],
-    ) -> Machine:
-        """A machine that answers and is well, after at most ATTEMPTS tries at getting one.
-
-        `started` is told of each machine as soon as it exists, so that it can be closed and its
-        directory reported whatever happens next.
-        """
+    def lease(self, request: MachineRequest, tenant: Tenant) -> Machine:
+        """A machine that answers and is well, after at most ATTEMPTS tries at getting one."""
         if self._may_clone(request):
             own_first_boot = request.ignition is not None and request.boot != "clone"
             make = self._first_boot if own_first_boot else self._clone
-            clone = make(request, directory, deadline, publish, started)
+            clone = make(request, tenant)
             if clone is not None:
                 return clone
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._boot(request, directory, deadline, publish, started)
+                return self._boot(request, tenant)
             except InfrastructureError as error:
                 if attempt == ATTEMPTS:
                     raise
-                publish("notice", text=f"no machine ({error.message}); trying once more")
+                tenant.publish("notice", text=f"no machine ({error.message}); trying once more")
         raise AssertionError("unreachable")
 
-    def start(
-        self,
-        request: MachineRequest,
-        *,
-        directory: Path,
-        deadline: Deadline | None,
-        publish: Publish,
-        started: Callable[[Machine], None],
-    ) -> Machine:
+    def start(self, request: MachineRequest, tenant: Tenant) -> Machine:
         """Power a machine on and hand it over at once, booting or failing as it may."""
-        home = directory / str(uuid.uuid4())
-        limit = deadline or Deadline(600 * self.scale)
+        home = tenant.directory / str(uuid.uuid4())
+        limit = tenant.deadline or Deadline(600 * self.scale)
         verbatim = request.verbatim
         config = self.config(request.ignition) if verbatim is None else verbatim.content
         instance = self._platform.launch(request.spec, config, directory=home, deadline=limit)
-        return self._machine(instance, self._plan.access, "cold", deadline, publish, started)
+        return self._machine(instance, self._plan.access, "cold", tenant)
 
-    def _boot(
-        self,
-        request: MachineRequest,
-        directory: Path,
-        deadline: Deadline | None,
-        publish: Publish,
-        started: Callable[[Machine], None],
-    ) -> Machine:
-        machine = self.start(
-            request, directory=directory, deadline=deadline, publish=publish, started=started
-        )
+    def _boot(self, request: MachineRequest, tenant: Tenant) -> Machine:
+        machine = self.start(request, tenant)
         if request.console_only:
             machine.console.expect("login: ", deadline=machine.deadline(BOOT_SECONDS))
             machine.unchecked = True
-            publish("machine-ready", machine=machine.directory.name)
+            tenant.publish("machine-ready", machine=machine.directory.name)
             return machine
         machine.wait_reachable()
         machine.check_health(self.opt_out(request))
-        publish("machine-ready", machine=machine.directory.name)
+        tenant.publish("machine-ready", machine=machine.directory.name)
         return machine
 
     def _may_clone(self, request: MachineRequest) -> bool:
@@ -122,14 +110,7 @@ class Lessor:
             return False
         return not obstacle(request.spec)
 
-    def _clone(
-        self,
-        request: MachineRequest,
-        directory: Path,
-        deadline: Deadline | None,
-        publish: Publish,
-        started: Callable[[Machine], None],
-    ) -> Machine | None:
+    def _clone(self, request: MachineRequest, tenant: Tenant) -> Machine | None:
         """A clone of the template for this spec and config; None, with a notice, where it cannot be had."""
         recipe = Recipe(
             spec=request.spec,
@@ -137,28 +118,21 @@ class Lessor:
             user=self._plan.access.user,
             config=lambda access: self.config(request.ignition, access),
         )
-        limit = deadline or Deadline(600 * self.scale)
-        template = self._template(recipe, limit, publish)
+        limit = tenant.deadline or Deadline(600 * self.scale)
+        template = self._template(recipe, limit, tenant)
         if template is None:
             return None
-        home = directory / str(uuid.uuid4())
-        with self._or_cold(template, deadline, publish) as born:
+        home = tenant.directory / str(uuid.uuid4())
+        with self._or_cold(template, tenant) as born:
             instance = self._platform.templates.clone(template, request.spec, directory=home, deadline=limit)
-            machine = self._machine(instance, template.access, "clone", deadline, publish, started)
+            machine = self._machine(instance, template.access, "clone", tenant)
             born.append(machine)
             machine.wait_resumed(template.boot_id, os.urandom(64), time.time())
-            publish("machine-ready", machine=home.name)
+            tenant.publish("machine-ready", machine=home.name)
             return machine
         return None
 
-    def _first_boot(
-        self,
-        request: MachineRequest,
-        directory: Path,
-        deadline: Deadline | None,
-        publish: Publish,
-        started: Callable[[Machine], None],
-    ) -> Machine | None:
+    def _first_boot(self, request: MachineRequest, tenant: Tenant) -> Machine | None:
         """A machine that goes through Ignition and the rest of its first boot by itself.
 
         That it takes this run's key proves that its own config was the one applied.
@@ -173,25 +147,25 @@ class Lessor:
             config=lambda access: IgnitionConfig.empty(),
             stage=Stage.BEFORE_IGNITION,
         )
-        limit = deadline or Deadline(600 * self.scale)
-        template = self._template(recipe, limit, publish)
+        limit = tenant.deadline or Deadline(600 * self.scale)
+        template = self._template(recipe, limit, tenant)
         if template is None:
             return None
-        home = directory / str(uuid.uuid4())
+        home = tenant.directory / str(uuid.uuid4())
         how = "first boot from template"
-        with self._or_cold(template, deadline, publish, but=(MachineFailure,)) as born:
+        with self._or_cold(template, tenant, but=(MachineFailure,)) as born:
             instance = self._platform.templates.clone(
                 template, request.spec, directory=home, deadline=limit, ignition=config
             )
-            machine = self._machine(instance, self._plan.access, how, deadline, publish, started)
+            machine = self._machine(instance, self._plan.access, how, tenant)
             born.append(machine)
             machine.wait_reachable()
             machine.check_health(self.opt_out(request))
-            publish("machine-ready", machine=home.name)
+            tenant.publish("machine-ready", machine=home.name)
             return machine
         return None
 
-    def _template(self, recipe: Recipe, limit: Deadline, publish: Publish) -> Template | None:
+    def _template(self, recipe: Recipe, limit: Deadline, tenant: Tenant) -> Template | None:
         """None, with a notice, when it cannot be made; a guest that fails is not tried again."""
         which = (recipe.spec, recipe.stage, recipe.config(self._plan.access))
         if which in self._hopeless:
@@ -203,16 +177,12 @@ class Lessor:
                 raise
             if isinstance(error, MachineFailure):
                 self._hopeless.add(which)
-            publish("notice", text=f"no template ({error}); booting cold")
+            tenant.publish("notice", text=f"no template ({error}); booting cold")
             return None
 
     @contextmanager
     def _or_cold(
-        self,
-        template: Template,
-        deadline: Deadline | None,
-        publish: Publish,
-        but: tuple[type[HarnessError], ...] = (),
+        self, template: Template, tenant: Tenant, but: tuple[type[HarnessError], ...] = ()
     ) -> Iterator[list[Machine]]:
         """Swallow what shows that a template does not resume, after a notice; `but` is the guest's own.
 
@@ -224,33 +194,25 @@ class Lessor:
         except but:
             raise
         except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
-            if deadline is not None and deadline.expired:
+            if tenant.deadline is not None and tenant.deadline.expired:
                 raise
-            publish("notice", text=f"the template does not resume ({error}); booting cold")
+            tenant.publish("notice", text=f"the template does not resume ({error}); booting cold")
             self._platform.templates.discard(template)
             for machine in born:
                 machine.close()
 
-    def _machine(
-        self,
-        instance: Instance,
-        access: Access,
-        how: str,
-        deadline: Deadline | None,
-        publish: Publish,
-        started: Callable[[Machine], None],
-    ) -> Machine:
+    def _machine(self, instance: Instance, access: Access, how: str, tenant: Tenant) -> Machine:
         name = instance.directory.name
         machine = Machine(
             instance,
             access,
             scale=self.scale,
             how=how,
-            publish=lambda kind, data: publish(kind, machine=name, **data),
+            publish=lambda kind, data: tenant.publish(kind, machine=name, **data),
         )
-        machine.limit(deadline)
-        publish("machine-start", machine=name, how=how)
-        started(machine)
+        machine.limit(tenant.deadline)
+        tenant.publish("machine-start", machine=name, how=how)
+        tenant.started(machine)
         return machine
 
     def opt_out(self, request: MachineRequest) -> Collection[str]:

@@ -39,13 +39,7 @@ def new_machine(request: pytest.FixtureRequest) -> Callable[..., Machine]:
     def make(*, wait: bool = True, **overrides: Any) -> Machine:
         wanted = _request(item, state, **overrides)
         give: Callable[..., Machine] = state.lessor.lease if wait else state.lessor.start
-        return give(
-            wanted,
-            directory=context.directory,
-            deadline=context.deadline,
-            publish=context.publish,
-            started=context.started,
-        )
+        return give(wanted, context)
 
     return make
 
