@@ -31,11 +31,15 @@ def path_device(disk: int, path: int) -> str:
 
 
 def build(disks: Sequence[DiskFile]) -> list[str]:
-    """Arguments for all disks, the primary one first."""
+    """Arguments for all disks, of which the first is the primary one.
+
+    The guest meets the primary disk last: where all are virtio, the additional ones are vda, vdb and so on.
+    Tests of NestOS and CoreOS count on that.
+    """
     argv = _controllers([disk.options for disk in disks])
-    for number, disk in enumerate(disks):
-        argv += _blockdev(f"disk{number}", disk)
-        argv += _devices(number, disk.options)
+    for number in (*range(1, len(disks)), 0):
+        argv += _blockdev(f"disk{number}", disks[number])
+        argv += _devices(number, disks[number].options)
     return argv
 
 

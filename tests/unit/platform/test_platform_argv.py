@@ -129,19 +129,27 @@ def test_ignition_comes_through_fw_cfg() -> None:
 
 def test_the_primary_disk_boots_and_is_never_flushed() -> None:
     found = options(extra_disks=("5G",))
-    disks = [text for text in found["-device"] if text.startswith("virtio-blk-pci")]
-    assert "serial=primary-disk" in disks[0]
-    assert "bootindex=1" in disks[0]
-    assert "bootindex" not in disks[1]
-    assert "serial=disk1" in disks[1]
-    assert "filename=/proc/self/fd/7" in found["-blockdev"][0]
+    added, primary = [text for text in found["-device"] if text.startswith("virtio-blk-pci")]
+    assert "serial=primary-disk" in primary
+    assert "bootindex=1" in primary
+    assert "bootindex" not in added
+    assert "serial=disk1" in added
+    assert "filename=/proc/self/fd/7" in found["-blockdev"][2]
     assert all("cache.no-flush=on" in text for text in found["-blockdev"] if "driver=file" in text)
     assert [text.split(",")[0] for text in found["-blockdev"]] == [
         "driver=file",
-        "driver=qcow2",
-        "driver=file",
         "driver=raw",
+        "driver=file",
+        "driver=qcow2",
     ]
+
+
+def test_additional_disks_come_before_the_primary_one_in_their_order() -> None:
+    """So that they are vda and vdb in the guest, as tests written for Go's kola expect."""
+    found = options(extra_disks=("1G:serial=one", "2G:serial=two"))
+    disks = [text for text in found["-device"] if text.startswith("virtio-blk-pci")]
+    serials = [dict(word.partition("=")[::2] for word in text.split(","))["serial"] for text in disks]
+    assert serials == ["one", "two", "primary-disk"]
 
 
 @pytest.mark.parametrize(
