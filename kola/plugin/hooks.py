@@ -54,11 +54,13 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if handed is None:
         try:
-            handed = resolve(_parse(config.getoption("--kola") or ""), tell=_tell)
+            typed = _parse(config.getoption("--kola") or "")
+            handed = resolve(typed, tell=_tell, dry=config.option.collectonly)
         except ConfigError as error:
             raise pytest.UsageError(str(error)) from None
     config.stash[PLAN] = handed.plan
-    config.pluginmanager.register(Recorder(config, handed), "kola-recorder")
+    if not handed.dry:
+        config.pluginmanager.register(Recorder(config, handed), "kola-recorder")
     _know_external_tests(config)
 
 
@@ -95,7 +97,7 @@ def _tell(message: str) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     plan = config.stash.get(PLAN, None)
-    if plan is None:
+    if plan is None or config.option.collectonly:
         return
     config.stash[STATE] = WorkerState(plan)
     if hasattr(config, "workerinput"):

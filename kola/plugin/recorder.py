@@ -8,7 +8,9 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -36,11 +38,12 @@ class Recorder:
         self._plan = resolved.plan
         self._results: dict[str, TestResult] = {}
         self._names: dict[str, str] = {}
+        self._collected: dict[str, None] = {}
+        self._reported: set[str] = set()
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
         self._interrupted = ""
         self._workers: list[int] = []
-        self._silent = config.pluginmanager.has_plugin("terminalreporter")
         self.console = Console(sys.stdout)
         self.run: RunResult | None = None
         args = config.option
@@ -62,6 +65,11 @@ class Recorder:
             resolved.output.properties,
         )
 
+    @cached_property
+    def _plain_pytest(self) -> bool:
+        """Whether pytest itself tells how the run goes; known once every plugin is configured."""
+        return bool(self._config.pluginmanager.has_plugin("terminalreporter"))
+
     # What happens
 
     @pytest.hookimpl(optionalhook=True)
@@ -70,12 +78,20 @@ class Recorder:
         if "pid" in info:
             self._workers.append(int(info["pid"]))
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._collected |= dict.fromkeys(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: object, ids: Sequence[str]) -> None:
+        self._collected |= dict.fromkeys(ids)
+
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
         self._names[nodeid] = location[2]
-        if not self._silent and nodeid not in self._results:
+        if not self._plain_pytest and nodeid not in self._results:
             self.console.started(location[2])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._reported.add(report.nodeid)
         data = getattr(report, "kola", None)
         if data is not None:
             self._finished(TestResult.from_json(data))
@@ -84,7 +100,7 @@ class Recorder:
 
     def _finished(self, result: TestResult) -> None:
         self._results[result.nodeid] = result
-        if not self._silent:
+        if not self._plain_pytest:
             self.console.finished(result)
 
     def _crashed(self, report: pytest.TestReport) -> TestResult:
@@ -132,9 +148,7 @@ class Recorder:
         missing = self._missing(tests)
         code = exit_code(tests, warn_exits_77=self._warn_exits_77, interrupted=bool(self._interrupted))
         if exitstatus == pytest.ExitCode.INTERNAL_ERROR or (missing and not self._interrupted):
-            self._interrupted = (
-                self._interrupted or f"{len(missing)} chosen tests never ran: {', '.join(missing[:4])}"
-            )
+            self._interrupted = self._interrupted or _never_ran(missing, session.shouldfail)
             code = exit_code(tests, warn_exits_77=False, interrupted=True)
         self.run = RunResult(
             tests=tests,
@@ -161,9 +175,15 @@ class Recorder:
         self._events.close()
 
     def _missing(self, tests: tuple[TestResult, ...]) -> list[str]:
-        """Chosen tests without a verdict: one that silently did not run is a defect of ours."""
-        if self._silent and (self._config.option.keyword or self._config.option.markexpr):
+        """Chosen tests without a verdict: one that silently did not run is a defect of ours.
+
+        Under plain pytest its own arguments, `-k` and `-m` choose among the chosen: what it collected counts.
+        """
+        if self._config.option.collectonly:
             return []
+        if self._plain_pytest:
+            left = [nodeid for nodeid in self._collected if nodeid not in self._reported]
+            return [self._names.get(nodeid, nodeid) for nodeid in left]
         seen = {one.name.partition("[")[0] for result in tests for one in (result, *result.subtests)}
         return [name for name in self._plan.tests if name not in seen]
 
@@ -181,3 +201,9 @@ class Recorder:
             palette = self.console.palette
             self.console.write(summary(self.run, palette=palette, again=self._again))
             self.console.write(closing_line(self.run, palette=palette))
+
+
+def _never_ran(missing: Sequence[str], stopped: bool | str) -> str:
+    """What is said of tests without a verdict; `stopped` is pytest's word for why it went no further."""
+    count = f"{len(missing)} chosen test{'s' if len(missing) > 1 else ''} never ran: {', '.join(missing[:4])}"
+    return f"{stopped}; {count}" if isinstance(stopped, str) else count

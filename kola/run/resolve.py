@@ -17,7 +17,7 @@ from harness.machine.ssh import SshKey
 from harness.platform.qemu import tpm
 from harness.platform.qemu.accel import find_qemu
 from harness.util.sizes import parse_size
-from kola.cli.output import OutputDir, prepare
+from kola.cli.output import OutputDir, default_base, prepare
 from kola.external import Discovery, discover
 from kola.model import TestInfo
 from kola.run.plan import Defaults, RunPlan
@@ -31,12 +31,13 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Resolved:
-    """The plan, and what only the process that reports needs."""
+    """The plan, and what only the process that reports needs. A dry one has no output directory."""
 
     plan: RunPlan
     chosen: Chosen
     output: OutputDir
     infos: dict[str, TestInfo]
+    dry: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,11 @@ class _Subject:
     directory: Path | None
 
 
-def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
-    """Raise ConfigError for anything the user got wrong, before any output is made or erased."""
+def resolve(args: argparse.Namespace, *, tell: Tell, dry: bool = False) -> Resolved:
+    """Raise ConfigError for anything the user got wrong, before any output is made or erased.
+
+    With `dry` none is: nothing is going to run.
+    """
     if (args.platform or "qemu") != "qemu":
         raise ConfigError(f"platform {args.platform!r} cannot be run here", hint="use -p qemu")
     arch = args.arch or host.machine()
@@ -73,7 +77,10 @@ def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
         durations=load_durations().names,
     )
     chosen = select(infos.values(), replace(selection, distro=distro.family, absent=distro.absent))
-    output = prepare(platform="qemu", explicit=args.output_dir, workdir=workdir(args))
+    if dry:
+        output = OutputDir(args.output_dir or default_base(workdir(args)))
+    else:
+        output = prepare(platform="qemu", explicit=args.output_dir, workdir=workdir(args))
     plan = RunPlan(
         output=output.path,
         image=subject.image,
@@ -100,7 +107,7 @@ def resolve(args: argparse.Namespace, *, tell: Tell) -> Resolved:
         rerun=args.rerun,
         keep=args.ssh_on_test_failure,
     )
-    return Resolved(plan, chosen, output, infos)
+    return Resolved(plan, chosen, output, infos, dry)
 
 
 def _distro(typed: str | None, subject: _Subject) -> Distro:
