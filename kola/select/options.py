@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kola.external import Root, find_roots
+from kola.select.manifest import Variables, read_variables
 from kola.select.selection import Selection
 
 DENYLIST = Path("src/config/kola-denylist.yaml")
@@ -96,8 +97,12 @@ def selection_from(
     firmware: str | None = None,
     durations: Mapping[str, float] | None = None,
 ) -> Selection:
-    """What was typed after `add_selection_arguments`; the keywords stand in for what was not."""
+    """What was typed after `add_selection_arguments`; the keywords stand in for what was not.
+
+    Where they know neither stream nor OS version, the manifest of the build directory may.
+    """
     directory = workdir(args)
+    variables = read_variables(directory) if directory else Variables()
     return Selection(
         patterns=tuple(args.patterns),
         tags=_split(args.tag),
@@ -110,8 +115,8 @@ def selection_from(
         run_platform_independent=args.run_platform_independent,
         denylist=directory / DENYLIST if directory else None,
         denylist_tests=_split(args.denylist_test),
-        stream=args.denylist_stream or stream,
-        osversion=osversion,
+        stream=args.denylist_stream or stream or variables.stream,
+        osversion=osversion or variables.osversion,
         multiply=args.multiply,
         sharding=args.sharding,
         durations=durations or {},
