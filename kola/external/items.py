@@ -5,23 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.errors import ConfigError, HarnessError
+from harness.errors import HarnessError
 from harness.machine.machine import Machine
 from kola.external.discover import BrokenTest, ExternalTest
 from kola.external.execute import Execution
 from kola.external.failures import SKIP_STATUS, failure
 from kola.external.job import Job
-from kola.external.need import build_of, opt_out, request_for, unavailable
+from kola.external.need import archive_for, opt_out, request_for, unavailable
 from kola.external.news import Ended
 from kola.machines import MachineRequest
 from kola.plugin.context import TestContext
 from kola.plugin.keys import CONTEXT, STATE
 from kola.plugin.state import WorkerState
-from kola.run.plan import RunPlan
 
 _MARKER = re.compile(r"[A-Za-z][\w.-]*")
 _MEANT_OTHERWISE = frozenset(
@@ -72,9 +72,9 @@ class ExternalItem(GuestItem):
         if missing:
             pytest.skip(missing)
         request = request_for(self.test, plan)
+        archive = archive_for(self.test, plan)
         machine = self.lease(request)
-        archive = _upload_archive(machine, plan) if self.test.metadata.inject_container else None
-        job = Job.alone(self.test, archive=archive)
+        job = Job.alone(self.test, archive=_upload(machine, archive) if archive else None)
         execution = Execution(job, machine, context.deadline, opt_out=request.opt_out)
         try:
             ended = execution.run()
@@ -119,14 +119,8 @@ def skip_reason(ended: Ended) -> str:
     return ended.last_line.strip() or f"exited with status {SKIP_STATUS}, and no word why"
 
 
-def _upload_archive(machine: Machine, plan: RunPlan) -> str:
-    """Copy the build's OCI archive into the guest; its path there."""
-    build = build_of(plan)
-    if build is None:
-        raise ConfigError(
-            "injectContainer: there is no OCI archive", hint="test a build directory instead of an image"
-        )
-    archive = build.artifact("ostree").ready()
+def _upload(machine: Machine, archive: Path) -> str:
+    """Copy the archive into the guest; its path there."""
     target = f"/var/tmp/{archive.name}"
     machine.put(archive, target)
     return target

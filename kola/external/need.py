@@ -24,6 +24,7 @@ from kola.run.plan import RunPlan
 
 NEEDS_INTERNET = "needs-internet"
 SKIP_BASE_CHECKS = "skip-base-checks"
+_WITHOUT_EFFECT_ON_BOOT = frozenset({"injectContainer", "instanceType"})
 EVERY_CHECK = frozenset(CHECKS) | {pattern.slug for pattern in PATTERNS}
 
 
@@ -39,7 +40,7 @@ def request_for(test: ExternalTest, plan: RunPlan) -> MachineRequest:
             raise
         raise ConfigError(error.message, file=test.executable, hint=error.hint) from None
     ignition = own_config(test)
-    differs = ignition is not None or bool(test.metadata.machine_options)
+    differs = ignition is not None or bool(set(test.metadata.machine_options) - _WITHOUT_EFFECT_ON_BOOT)
     return MachineRequest(spec, ignition, "cold" if differs else "auto", opt_out(test))
 
 
@@ -96,6 +97,26 @@ def build_of(plan: RunPlan) -> Build | None:
     if plan.build_directory is None:
         return None
     return BuildRoot(plan.build_directory.parents[2]).find(plan.build_id, plan.arch)
+
+
+def archive_for(test: ExternalTest, plan: RunPlan) -> Path | None:
+    """The build's OCI archive where the test wants it copied in. Raises ConfigError when there is none."""
+    if not test.metadata.inject_container:
+        return None
+    build = build_of(plan)
+    if build is None:
+        raise ConfigError(
+            "injectContainer: a bare image has no OCI archive",
+            file=test.executable,
+            hint="test a build directory: --workdir DIR",
+        )
+    if not build.has("ostree"):
+        raise ConfigError(
+            f"injectContainer: build {build.id} has no OCI archive (`ostree` in its meta.json)",
+            file=test.executable,
+            hint="make it with nosa build, or leave the test out with --denylist-test",
+        )
+    return build.artifact("ostree").ready()
 
 
 def unavailable(test: ExternalTest, plan: RunPlan) -> str:

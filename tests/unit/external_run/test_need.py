@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from external_samples import made, plan
 
 from harness.errors import ConfigError
 from harness.machine.spec import SectorSize
-from kola.external.need import EVERY_CHECK, request_for, shared_request, unavailable
+from kola.external.need import EVERY_CHECK, archive_for, request_for, shared_request, unavailable
 
 IGNITION = '{"ignition": {"version": "3.0.0"}, "storage": {"files": [{"path": "%s", "mode": 420}]}}'
 BUTANE = (
@@ -118,3 +120,35 @@ def test_a_bucket_has_all_its_members_configs_and_internet_if_one_needs_it(tmp_p
 def test_booting_the_iso_is_skipped_where_there_is_none(tmp_path: Path) -> None:
     assert "live ISO" in unavailable(made(tmp_path, bootFrom="iso"), plan(tmp_path))
     assert unavailable(made(tmp_path, "other"), plan(tmp_path)) == ""
+
+
+def test_the_builds_archive_needs_no_boot_of_its_own(tmp_path: Path) -> None:
+    test = made(tmp_path, injectContainer=True)
+    built = plan(tmp_path, build_id="1.2", build_directory=build(tmp_path, images={"ostree": "x.ociarchive"}))
+    assert archive_for(test, built) == tmp_path / "work/builds/1.2/x86_64/x.ociarchive"
+    assert request_for(test, built).boot == "auto"
+    assert archive_for(made(tmp_path, "other"), plan(tmp_path)) is None
+
+
+def test_a_build_without_an_archive_is_named(tmp_path: Path) -> None:
+    test = made(tmp_path, injectContainer=True)
+    without = plan(tmp_path, build_id="1.2", build_directory=build(tmp_path, images={}))
+    with pytest.raises(ConfigError, match=r"build 1\.2 has no OCI archive") as caught:
+        archive_for(test, without)
+    assert caught.value.file == test.executable
+    with pytest.raises(ConfigError, match="bare image"):
+        archive_for(test, plan(tmp_path))
+
+
+def build(tmp_path: Path, *, images: dict[str, str]) -> Path:
+    """The directory of a build 1.2 that has these images."""
+    directory = tmp_path / "work/builds/1.2/x86_64"
+    directory.mkdir(parents=True)
+    for name in images.values():
+        with tarfile.open(directory / name, "w") as tar:
+            tar.add(__file__, "oci-layout")
+    entries = {kind: {"path": name} for kind, name in images.items()}
+    (directory / "meta.json").write_text(json.dumps({"buildid": "1.2", "name": "nestos", "images": entries}))
+    index = {"schema-version": "1.0.0", "builds": [{"id": "1.2", "arches": ["x86_64"]}]}
+    (tmp_path / "work/builds/builds.json").write_text(json.dumps(index))
+    return directory
