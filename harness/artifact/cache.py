@@ -6,6 +6,7 @@ are never removed: a lock on an unlinked file would protect nothing.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -65,13 +66,15 @@ class ArtifactCache:
     ) -> Path:
         """The cached file, made by `fill(partial path)` if no process has made it before.
 
-        One process fills, the others wait for it. Nothing is left behind when `fill` raises. The entry
-        is leased: no process evicts it before this one ends.
+        One process fills, the others wait for it. Nothing is left behind when `fill` raises, and what a
+        killed process left of any entry goes now. The entry is leased: no process evicts it before this
+        one ends.
         """
         found = self.path(key, name)
         try:
             found.parent.mkdir(parents=True, exist_ok=True)
             self._lease(key)
+            self._sweep()
         except OSError as error:
             raise InfrastructureError(
                 f"the artifact cache {self.entries} cannot be written: {error.strerror}",
@@ -93,7 +96,7 @@ class ArtifactCache:
         """
         if not self.entries.is_dir():
             return ()
-        known = [e for e in self.entries.iterdir() if e.is_dir() and not e.name.startswith(".")]
+        known = self._entries()
         sizes = {entry: _disk_use(entry) for entry in known}
         total = sum(sizes.values())
         removed = []
@@ -105,10 +108,29 @@ class ArtifactCache:
                 removed.append(entry.name)
         return tuple(removed)
 
+    def discard(self, key: str, name: str) -> None:
+        """Make the entry one that nobody finished; its other files stay for those who lease it."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path(key, _PARTIAL).touch()
+            self.path(key, name).unlink()
+
+    def _sweep(self) -> None:
+        """Remove what nobody finished and nobody is at work on any more."""
+        for entry in self._entries():
+            with contextlib.suppress(FileNotFoundError):
+                names = {file.name for file in entry.iterdir()}
+                if not names or _PARTIAL in names:
+                    self._remove_unless_leased(entry)
+
+    def _entries(self) -> list[Path]:
+        return [e for e in self.entries.iterdir() if e.is_dir() and not e.name.startswith(".")]
+
     def _fill(self, found: Path, fill: Callable[[Path], None]) -> None:
         # The lease keeps evictors out, but one may have taken the directory just before it was granted.
         found.parent.mkdir(parents=True, exist_ok=True)
         partial = found.parent / _PARTIAL
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)  # by this an entry is known that a killed process left
         try:
             fill(partial)
             partial.chmod(0o444)

@@ -98,7 +98,7 @@ class Templates:
 
     def discard(self, template: Template) -> None:
         """Forget a template that does not resume; clones at work keep what they have opened."""
-        (template.frozen.directory / _SEAL).unlink(missing_ok=True)
+        self._cache.discard(template.frozen.directory.name, _SEAL)
 
     def clone(
         self,
@@ -128,12 +128,11 @@ class Templates:
         return instance
 
     def _make(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
-        home = partial.parent
-        _clear(home)
+        _clear(partial)
         try:
             self._boot_and_freeze(recipe, partial, deadline)
         except BaseException:
-            _clear(home)
+            _clear(partial)
             raise
 
     def _boot_and_freeze(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
@@ -162,7 +161,6 @@ class Templates:
         finally:
             machine.close()
         sealed = {"access": asdict(access), "boot_id": machine.boot_id}
-        partial.touch(mode=0o600)
         partial.write_text(json.dumps(sealed))
 
 
@@ -182,8 +180,9 @@ def _wait_for_ignition(instance: QemuInstance, deadline: Deadline) -> None:
         instance.console.wait_growth(instance.console.total, min(0.5, deadline.remaining))
 
 
-def _clear(home: Path) -> None:
-    """Remove what an earlier, interrupted attempt left in the template's directory."""
-    for file in home.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            file.unlink()
+def _clear(partial: Path) -> None:
+    """Remove what an earlier, interrupted attempt left beside `partial` in the template's directory."""
+    for file in partial.parent.iterdir():
+        if file != partial:
+            with contextlib.suppress(FileNotFoundError):
+                file.unlink()

@@ -111,6 +111,47 @@ def test_what_a_killed_process_left_is_overwritten(tmp_path: Path) -> None:
     assert kept(tmp_path / "cache") == [ready]
 
 
+def test_what_a_killed_process_left_of_another_entry_goes_too(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    program = (
+        "import os, signal, sys; from pathlib import Path; from harness.artifact import ArtifactCache\n"
+        "def fill(partial):\n"
+        "    partial.with_name('ram').write_bytes(bytes(1 << 20))\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "ArtifactCache(Path(sys.argv[1])).obtain('half', 'seal', fill=fill)\n"
+    )
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], env=environ, check=False)
+    assert (cache.entries / "half/ram").exists()
+    finished = entry(cache, "whole", size=1, used=1)
+    cache.obtain("other", "seal", fill=lambda partial: None)
+    assert not (cache.entries / "half").exists()
+    assert finished.exists()
+
+
+def test_what_is_being_made_is_not_swept_away(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+
+    def fill(partial: Path) -> None:
+        (partial.parent / "ram").touch()
+        cache.obtain("other", "seal", fill=lambda other: None)
+
+    made = cache.obtain("slow", "seal", fill=fill)
+    assert sorted(file.name for file in made.parent.iterdir()) == ["ram", "seal"]
+
+
+def test_a_discarded_entry_is_made_again_and_goes_when_nobody_uses_it(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    made = cache.obtain("key", "seal", fill=lambda partial: None)
+    (made.parent / "ram").touch()
+    cache.discard("key", "seal")
+    cache.discard("key", "seal")
+    cache.obtain("other", "seal", fill=lambda partial: None)
+    assert (made.parent / "ram").exists(), "this process uses it"
+    again = cache.obtain("key", "seal", fill=lambda partial: partial.write_bytes(b"new"))
+    assert again.read_bytes() == b"new"
+
+
 def _get_ready(artifact: Artifact, cache: Path, answers: Queue[tuple[str, int]]) -> None:
     said: list[str] = []
     path = artifact.ready(cache, notice=said.append)
