@@ -1,0 +1,77 @@
+"""Machines of the reference OS for measuring, made as kola makes them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.artifact import BuildRoot
+from harness.ignition import IgnitionConfig, additions
+from harness.machine.machine import Access, Machine
+from harness.machine.spec import MachineSpec
+from harness.machine.ssh import SshKey
+from harness.platform.qemu import tpm
+from harness.platform.qemu.platform import QemuPlatform
+from harness.platform.qemu.template import Recipe, Template
+from harness.reference import ensure
+from harness.util.deadline import Deadline
+
+LIMIT = 600.0
+"""Seconds after which nothing is worth measuring any more."""
+
+
+class Guests:
+    """The spec kola gives a test that asks for nothing, and machines of it."""
+
+    def __init__(self, reference: Path | None) -> None:
+        self.artifact = BuildRoot(reference or ensure(progress=print)).find().artifact("qemu")
+        self.platform = QemuPlatform()
+        self.spec = MachineSpec(image=self.artifact.ready(), swtpm=tpm.available())
+        self.access = Access("nest", SshKey.generate("bench"), SshKey.generate("bench-host"))
+
+    @staticmethod
+    def config(access: Access) -> IgnitionConfig:
+        """What kola adds for every machine."""
+        assert access.host_key is not None
+        return IgnitionConfig.empty().merge(
+            additions.ssh_access(access.user, access.key.public),
+            additions.host_key(access.host_key.private, access.host_key.public),
+            additions.journal_stream(),
+        )
+
+    def template(self) -> Template:
+        """The frozen machine; booted now unless there is one."""
+        recipe = Recipe(self.spec, self.artifact.identity(), self.access.user, self.config)
+        return self.platform.templates.obtain(recipe, deadline=Deadline(LIMIT))
+
+    @contextmanager
+    def cold(self) -> Iterator[Machine]:
+        """A machine that has gone through its first boot and done a command."""
+        with tempfile.TemporaryDirectory() as directory:
+            instance = self.platform.launch(
+                self.spec, self.config(self.access), directory=Path(directory), deadline=Deadline(LIMIT)
+            )
+            machine = Machine(instance, self.access, scale=self.platform.scale)
+            try:
+                machine.wait_reachable()
+                yield machine
+            finally:
+                machine.close()
+
+    @contextmanager
+    def clone(self, template: Template) -> Iterator[Machine]:
+        """A clone that has done a command."""
+        with tempfile.TemporaryDirectory() as directory:
+            instance = self.platform.templates.clone(
+                template, self.spec, directory=Path(directory), deadline=Deadline(LIMIT)
+            )
+            machine = Machine(instance, template.access, scale=self.platform.scale, how="clone")
+            try:
+                machine.wait_resumed(template.boot_id, os.urandom(64), time.time())
+                yield machine
+            finally:
+                machine.close()
