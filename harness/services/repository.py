@@ -1,0 +1,57 @@
+"""An rpm repository served over HTTP."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from harness.services.http import HttpServer, Request
+from harness.services.rpms import Rpm
+from harness.util.process import require, run_tool
+
+
+class RpmRepository:
+    """A directory of packages with the metadata of createrepo_c, and the server that gives them out."""
+
+    def __init__(self, directory: Path, server: HttpServer) -> None:
+        self.server = server
+        self._directory = directory
+
+    @property
+    def url(self) -> str:
+        """The `baseurl`."""
+        return self.server.url()
+
+    @property
+    def requests(self) -> list[Request]:
+        return self.server.requests
+
+    def add(self, *packages: Rpm | Path) -> list[Path]:
+        """Add packages, building those that are not yet, and write the metadata anew."""
+        require("createrepo_c", package="createrepo-c")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        files = [self._include(package) for package in packages]
+        run_tool(["createrepo_c", "--quiet", "--no-database", str(self._directory)])
+        return files
+
+    def repo_file(self, name: str = "kola", *, enabled: bool = True) -> str:
+        """What belongs into /etc/yum.repos.d/NAME.repo."""
+        return (
+            f"[{name}]\nname={name}\nbaseurl={self.url}\n"
+            f"enabled={int(enabled)}\ngpgcheck=0\nrepo_gpgcheck=0\nmetadata_expire=1\n"
+        )
+
+    def start(self) -> None:
+        self.server.start()
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def close(self) -> None:
+        self.server.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _include(self, package: Rpm | Path) -> Path:
+        if isinstance(package, Rpm):
+            return package.build(self._directory)
+        return Path(shutil.copy(package, self._directory))
