@@ -76,6 +76,18 @@ def hostname(name: str) -> IgnitionConfig:
     return kola_files([GuestFile(path="/etc/hostname", content=f"{name}\n")])
 
 
+def host_names(hosts: Iterable[tuple[str, str]]) -> IgnitionConfig:
+    """Append (address, name) pairs to /etc/hosts."""
+    source, compression = dataurl.encode(hosts_lines(hosts).encode())
+    appended = {"source": source, "compression": compression}
+    return _config(storage={"files": [{"path": "/etc/hosts", "append": [appended]}]})
+
+
+def hosts_lines(hosts: Iterable[tuple[str, str]]) -> str:
+    """Lines of hosts(5)."""
+    return "".join(f"{address} {name}\n" for address, name in hosts)
+
+
 def unit(name: str, contents: str | None = None, enabled: bool | None = None) -> IgnitionConfig:
     """Write a systemd unit, or with no contents only enable or disable one that exists."""
     entry: Object = {"name": name}

@@ -132,6 +132,34 @@ class HostDirectory:
 
 
 @dataclass(frozen=True)
+class GuestForward:
+    """What the guest sends to TCP `address`:`port` of its network goes to an abstract Unix socket here.
+
+    `socket` is that socket's name without the leading zero byte (unix(7)).
+    """
+
+    address: str
+    port: int
+    socket: str
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """What the guest reaches of this host although its network is restricted.
+
+    `hosts` are addresses and names for the guest's /etc/hosts; `tftp` is a directory that is served, read
+    only, at the address of TFTP.
+    """
+
+    forwards: tuple[GuestForward, ...] = ()
+    hosts: tuple[tuple[str, str], ...] = ()
+    tftp: Path | None = None
+
+
+NOTHING_REACHABLE = Reachable()
+
+
+@dataclass(frozen=True)
 class MachineSpec:
     """Everything that shapes one machine except its Ignition config.
 
@@ -159,6 +187,7 @@ class MachineSpec:
     host_directories: tuple[HostDirectory, ...] = ()
     extra_qemu_args: tuple[str, ...] = ()
     initramfs_journal_port: str = "com.nestos.ignition.journal"
+    reachable: Reachable = NOTHING_REACHABLE
 
     def __post_init__(self) -> None:
         if self.memory_mib < 64:
@@ -169,6 +198,10 @@ class MachineSpec:
             raise ConfigError(f"{self.additional_nics} additional NICs cannot be had", hint="16 at most")
         if not self.network and (self.additional_nics or self.internet):
             raise ConfigError("a machine without network has no NICs and no Internet")
+        if not self.network and self.reachable != NOTHING_REACHABLE:
+            raise ConfigError(
+                "a machine without network reaches no services", hint="leave out network=False, or `services`"
+            )
         mounts = [directory.mount for directory in self.host_directories]
         if len(set(mounts)) < len(mounts):
             raise ConfigError("two host directories cannot be mounted at the same place")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.machine.spec import Firmware, MachineSpec
-from harness.platform.qemu import diskargs, hostdirs, tpm
+from harness.platform.qemu import diskargs, hostdirs, services, tpm
 from harness.platform.qemu.accel import Accelerator, qemu_binary
 from harness.platform.qemu.diskargs import DiskFile
 from harness.platform.qemu.disks import through_descriptor
@@ -182,7 +182,7 @@ def _network(spec: MachineSpec) -> list[str]:
     # all, so that others' leases would bar net0 from its address: with several, the first has no guest.
     argv = ["-netdev", "user,id=leases,restrict=on"] if spec.additional_nics else []
     argv += [
-        "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22",
+        "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{services.words(spec)}",
         "-device", "virtio-net-pci,netdev=net0,romfile=",
     ]  # fmt: skip
     if spare_slot(spec):

@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.artifact import ArtifactCache
 from harness.ignition import IgnitionConfig
 from harness.machine.machine import Access, Machine
-from harness.machine.spec import MachineSpec
+from harness.machine.spec import NOTHING_REACHABLE, MachineSpec
 from harness.machine.ssh import SshKey
 from harness.platform.qemu.accel import Accelerator, find_qemu
 from harness.platform.qemu.frozen import Frozen
@@ -52,12 +52,17 @@ class Recipe:
     config: Callable[[Access], IgnitionConfig]
     stage: Stage = Stage.BOOTED
 
+    @property
+    def machine(self) -> MachineSpec:
+        """What is booted and frozen: `spec` without services, which each clone has its own of."""
+        return replace(self.spec, reachable=NOTHING_REACHABLE)
+
     def key(self, accelerator: Accelerator) -> str:
         nobody = Access(self.user, SshKey("-", "ssh-ed25519 AAAA -"), SshKey("-", "ssh-ed25519 AAAA -"))
         binary = find_qemu(self.spec.arch)
         shape = {
             "format": FORMAT,
-            "spec": asdict(replace(self.spec, image=Path("-"))),
+            "spec": asdict(replace(self.machine, image=Path("-"))),
             "image": self.image_identity,
             "stage": self.stage,
             "config": self.config(nobody).to_json() if self.stage is Stage.BOOTED else "",
@@ -140,7 +145,7 @@ class Templates:
         access = Access(recipe.user, SshKey.generate("kola-template"), SshKey.generate("kola-host"))
         booted = recipe.stage is Stage.BOOTED
         instance = QemuInstance(
-            recipe.spec,
+            recipe.machine,
             recipe.config(access) if booted else IgnitionConfig.empty(),
             directory=frozen.directory,
             accelerator=self._accelerator,
