@@ -14,7 +14,7 @@ from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, 
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.instance import Instance
 from harness.machine.machine import BOOT_SECONDS, Access, Machine
-from harness.machine.spec import MachineSpec
+from harness.machine.spec import NOTHING_REACHABLE, MachineSpec, Reachable
 from harness.platform.qemu.frozen import obstacle
 from harness.platform.qemu.platform import QemuPlatform
 from harness.platform.qemu.template import PADDED, Recipe, Stage, Template
@@ -55,7 +55,12 @@ class Lessor:
     def scale(self) -> float:
         return self._platform.scale
 
-    def config(self, own: IgnitionConfig | None, access: Access | None = None) -> IgnitionConfig:
+    def config(
+        self,
+        own: IgnitionConfig | None,
+        access: Access | None = None,
+        reachable: Reachable = NOTHING_REACHABLE,
+    ) -> IgnitionConfig:
         """A test's config with the run's and the harness's additions merged over it."""
         access = access or self._plan.access
         base = own or IgnitionConfig.empty()
@@ -63,6 +68,8 @@ class Lessor:
         if access.host_key is not None:
             parts.append(additions.host_key(access.host_key.private, access.host_key.public))
         parts.append(additions.journal_stream())
+        if reachable.hosts:
+            parts.append(additions.host_names(reachable.hosts))
         parts += [additions.debug_systemd_unit(unit) for unit in self._plan.debug_units]
         return base.merge(*parts)
 
@@ -87,8 +94,8 @@ class Lessor:
         """Power a machine on and hand it over at once, booting or failing as it may."""
         home = tenant.directory / str(uuid.uuid4())
         limit = tenant.deadline or Deadline(600 * self.scale)
-        verbatim = request.verbatim
-        config = self.config(request.ignition) if verbatim is None else verbatim.content
+        verbatim, reachable = request.verbatim, request.spec.reachable
+        config = self.config(request.ignition, reachable=reachable) if verbatim is None else verbatim.content
         instance = self._platform.launch(request.spec, config, directory=home, deadline=limit)
         return self._machine(instance, self._plan.access, "cold", tenant)
 
@@ -128,6 +135,10 @@ class Lessor:
             machine = self._machine(instance, template.access, "clone", tenant)
             born.append(machine)
             machine.wait_resumed(template.boot_id, os.urandom(64), time.time())
+            if hosts := request.spec.reachable.hosts:
+                # What Ignition tells a machine that boots by itself.
+                names = additions.hosts_lines(hosts)
+                machine.run("cat >> /etc/hosts", sudo=True, input=names).check()
             tenant.publish("machine-ready", machine=home.name)
             return machine
         return None
@@ -137,7 +148,7 @@ class Lessor:
 
         That it takes this run's key proves that its own config was the one applied.
         """
-        config = self.config(request.ignition)
+        config = self.config(request.ignition, reachable=request.spec.reachable)
         if len(config.to_bytes()) > PADDED:
             return None
         recipe = Recipe(
@@ -167,7 +178,7 @@ class Lessor:
 
     def _template(self, recipe: Recipe, limit: Deadline, tenant: Tenant) -> Template | None:
         """None, with a notice, when it cannot be made; a guest that fails is not tried again."""
-        which = (recipe.spec, recipe.stage, recipe.config(self._plan.access))
+        which = (recipe.machine, recipe.stage, recipe.config(self._plan.access))
         if which in self._hopeless:
             return None
         try:

@@ -4,7 +4,7 @@ Loaded by `-p kola.plugin` (which `kola run` passes) or by the checkout's confte
 sessions that run no kola tests.
 """
 
-from kola.plugin.fixtures import distro, machine, machines, new_machine
+from kola.plugin.fixtures import distro, machine, machines, new_machine, services
 from kola.plugin.hooks import (
     pytest_addoption,
     pytest_collection_modifyitems,
@@ -39,4 +39,5 @@ __all__ = [
     "pytest_sessionstart",
     "pytest_unconfigure",
     "pytest_xdist_make_scheduler",
+    "services",
 ]

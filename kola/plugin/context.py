@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.errors import ConfigError, DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
 from harness.machine.machine import Machine
 from harness.machine.ssh import ConnectionLost
+from harness.services import Services
 from harness.util.deadline import Deadline
 from kola.model import FailureKind, TestInfo
 from kola.report.result import TestResult
@@ -31,6 +32,7 @@ class TestContext:
     deadline: Deadline
     publish: Callable[..., None]
     machines: list[Machine] = field(default_factory=list)
+    services: Services | None = None
     kind: FailureKind | None = None
     cause: str = ""
     failure: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from harness.artifact import Distro
 from harness.machine.machine import Machine
 from harness.platform.qemu.private import PrivateNetwork
+from harness.services import Services
 from kola.machines import MachineRequest, request_from_markers
 from kola.plugin.keys import CONTEXT, STATE
 from kola.plugin.state import WorkerState
@@ -38,6 +40,8 @@ def new_machine(request: pytest.FixtureRequest) -> Callable[..., Machine]:
 
     def make(*, wait: bool = True, **overrides: Any) -> Machine:
         wanted = _request(item, state, **overrides)
+        if context.services is not None:
+            wanted = replace(wanted, spec=replace(wanted.spec, reachable=context.services.reachable()))
         give: Callable[..., Machine] = state.lessor.lease if wait else state.lessor.start
         return give(wanted, context)
 
@@ -69,9 +73,21 @@ def machines(new_machine: Callable[..., Machine]) -> Iterator[Callable[..., list
 
 
 @pytest.fixture
+def services(request: pytest.FixtureRequest) -> Iterator[Services]:
+    """Servers that this test's machines reach: started before them, gone with the test.
+
+    Logs are kept in `services/` of the test's directory. See docs/services.md.
+    """
+    context = request.node.stash[CONTEXT]
+    with closing(Services(context.directory / "services")) as made:
+        context.services = made
+        yield made
+
+
+@pytest.fixture
 def distro(request: pytest.FixtureRequest) -> Distro:
     """The profile of the distribution under test."""
     return request.config.stash[STATE].plan.distro
 
 
-__all__ = ["distro", "machine", "machines", "new_machine"]
+__all__ = ["distro", "machine", "machines", "new_machine", "services"]
