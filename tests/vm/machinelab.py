@@ -28,7 +28,7 @@ class MachineLab:
         self._count = 0
 
     def spec(self, **words: Any) -> MachineSpec:
-        return MachineSpec(image=self.image, **words)
+        return MachineSpec(**{"image": self.image} | words)
 
     def config(self, access: Access | None = None, *more: IgnitionConfig) -> IgnitionConfig:
         """What lets us in."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from machinelab import MachineLab, block_devices, paths_to
+from native4k import laid_out
 
 from harness.errors import ConfigError, MachineFailure
 from harness.machine.machine import Machine
@@ -61,3 +63,22 @@ def test_secure_boot_refuses_an_unsigned_boot_loader_and_says_so(lab: MachineLab
 def test_a_disk_with_4k_sectors_needs_an_image_made_for_it(lab: MachineLab) -> None:
     with pytest.raises(ConfigError, match="512 bytes"):
         lab.power_on(firmware=Firmware.UEFI, primary_disk=Disk.parse(":4k").options)
+
+
+def test_uefi_boots_from_native_4k_sectors(lab: MachineLab, tmp_path: Path) -> None:
+    """First boot and all: a table of its own for each machine, and the root grown into a larger disk."""
+    machine = lab.boot(
+        image=laid_out(lab.image, tmp_path),
+        firmware=Firmware.UEFI,
+        primary_disk=Disk.parse(":4k").options,
+        primary_size="+1G",
+        kernel_args="kola.native=4k",
+    )
+    primary = block_devices(machine)["primary-disk"]
+    assert (primary["logical"], primary["physical"]) == ("4096", "4096")
+    assert "kola.native=4k" in machine.run("cat /proc/cmdline").stdout.split()
+    assert machine.run("findmnt -no FSTYPE /boot").stdout.strip() == "ext4"
+    table = machine.run(f"sfdisk --dump /dev/{primary['name']}", sudo=True).check().stdout
+    assert "sector-size: 4096" in table
+    assert "00000000-0000-4000-A000-000000000001" not in table
+    assert int(machine.run("df --output=size -BM / | tail -1 | tr -d ' M'").stdout) > 10 * 1024 - 300
