@@ -68,6 +68,11 @@ class Disk:
             size = int(found[1])
         return cls(size_gib=size, options=_disk_options(text, option_text))
 
+    @classmethod
+    def parse_primary(cls, text: str) -> Disk:
+        """The same, but options may stand alone: `mpath`, `4k`, `10G`, `10G:mpath`."""
+        return cls.parse(text if ":" in text or re.fullmatch(r"\d+G?", text) else f":{text}")
+
 
 def _disk_options(whole: str, text: str) -> DiskOptions:
     options = DiskOptions()
@@ -205,3 +210,16 @@ class MachineSpec:
         mounts = [directory.mount for directory in self.host_directories]
         if len(set(mounts)) < len(mounts):
             raise ConfigError("two host directories cannot be mounted at the same place")
+
+    def with_primary(self, disk: Disk) -> MachineSpec:
+        """This machine with its image attached like `disk`, and of its size if it has one.
+
+        No BIOS boots from sectors of 4096 bytes: such a disk turns a BIOS into UEFI.
+        """
+        native_4k = disk.options.sectors is SectorSize.NATIVE_4K
+        return replace(
+            self,
+            primary_disk=disk.options,
+            primary_size=self.primary_size if disk.size_gib is None else f"{disk.size_gib}G",
+            firmware=Firmware.UEFI if native_4k and self.firmware is Firmware.BIOS else self.firmware,
+        )

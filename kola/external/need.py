@@ -134,10 +134,7 @@ def _spec(test: ExternalTest, plan: RunPlan) -> MachineSpec:
     if metadata.boot_from:
         raise ConfigError(f"bootFrom: {metadata.boot_from} cannot be run yet", hint="use kola testiso")
     if metadata.primary_disk:
-        disk = Disk.parse(_with_colon(metadata.primary_disk))
-        spec = replace(spec, primary_disk=disk.options)
-        if disk.size_gib is not None:
-            spec = replace(spec, primary_size=f"{disk.size_gib}G")
+        spec = spec.with_primary(Disk.parse_primary(metadata.primary_disk))
     if metadata.min_disk_gib:
         spec = replace(spec, primary_size=_at_least(metadata.min_disk_gib, spec))
     return replace(
@@ -154,11 +151,6 @@ def _spec(test: ExternalTest, plan: RunPlan) -> MachineSpec:
             *(_directory(test, source, target) for source, target in metadata.bind_mount_host_ro),
         ),
     )
-
-
-def _with_colon(text: str) -> str:
-    """`mpath` alone is options, `10G` and `10G:mpath` begin with a size."""
-    return text if ":" in text or text[:1].isdigit() else f":{text}"
 
 
 def _directory(test: ExternalTest, source: str, target: str) -> HostDirectory:

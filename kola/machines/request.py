@@ -98,16 +98,12 @@ def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
     for key in _AS_IN_SPEC:
         if key in words:
             spec = replace(spec, **{key: words[key]})
-    if "firmware" in words:
-        spec = replace(spec, firmware=Firmware.parse(words["firmware"]))
     if "disks" in words:
         spec = replace(spec, disks=tuple(Disk.parse(text) for text in words["disks"]))
     if "primary_disk" in words:
-        text = str(words["primary_disk"])
-        disk = Disk.parse(text if ":" in text or text[:1].isdigit() else ":" + text)
-        spec = replace(spec, primary_disk=disk.options)
-        if disk.size_gib is not None:
-            spec = replace(spec, primary_size=f"{disk.size_gib}G")
+        spec = spec.with_primary(Disk.parse_primary(str(words["primary_disk"])))
+    if "firmware" in words:
+        spec = replace(spec, firmware=Firmware.parse(words["firmware"]))
     if "host_directories" in words:
         spec = replace(spec, host_directories=tuple(_directory(entry) for entry in words["host_directories"]))
     if "qemu_args" in words:

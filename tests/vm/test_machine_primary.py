@@ -61,8 +61,9 @@ def test_secure_boot_refuses_an_unsigned_boot_loader_and_says_so(lab: MachineLab
 
 
 def test_a_disk_with_4k_sectors_needs_an_image_made_for_it(lab: MachineLab) -> None:
-    with pytest.raises(ConfigError, match="512 bytes"):
-        lab.power_on(firmware=Firmware.UEFI, primary_disk=Disk.parse(":4k").options)
+    for firmware, refusal in ((Firmware.UEFI, "512 bytes"), (Firmware.BIOS, "BIOS cannot boot")):
+        with pytest.raises(ConfigError, match=refusal):
+            lab.power_on(firmware=firmware, primary_disk=Disk.parse(":4k").options)
 
 
 def test_uefi_boots_from_native_4k_sectors(lab: MachineLab, tmp_path: Path) -> None:

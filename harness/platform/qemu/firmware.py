@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ConfigError
-from harness.machine.spec import Firmware, SectorSize
+from harness.machine.spec import Firmware
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,6 @@ _AARCH64 = [
         "edk2-aarch64",
     ),
 ]
-
-
-def effective(firmware: Firmware | None, arch: str, sectors: SectorSize) -> Firmware:
-    """The firmware kola would choose: BIOS, but UEFI on aarch64 and for native 4k disks."""
-    if firmware is not None:
-        return firmware
-    if arch == "aarch64" or sectors is SectorSize.NATIVE_4K:
-        return Firmware.UEFI
-    return Firmware.BIOS
 
 
 def find(firmware: Firmware, arch: str) -> FirmwareFiles | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
-from harness.machine.spec import MachineSpec, SectorSize
+from harness.machine.spec import Firmware, MachineSpec, SectorSize
 from harness.platform.qemu import bootargs, disks, firmware, hostdirs, partition, tpm
 from harness.platform.qemu.argv import Descriptors, MemoryFile
 from harness.platform.qemu.diskargs import DiskFile
@@ -89,14 +89,20 @@ class Supplier:
         spec = self._spec
         if self._resuming is not None:
             return
-        if spec.primary_disk.sectors is SectorSize.NATIVE_4K and partition.read_table(overlay).sector != 4096:
-            raise ConfigError(
-                "the image is laid out for sectors of 512 bytes and cannot boot from a 4k disk",
-                file=spec.image,
-                hint="build and test the metal4k image, or use 512e",
-            )
+        if spec.primary_disk.sectors is SectorSize.NATIVE_4K:
+            self._check_native_4k(overlay)
         if spec.kernel_args or spec.firstboot_kernel_args:
             bootargs.insert(overlay, kernel=spec.kernel_args, firstboot=spec.firstboot_kernel_args)
+
+    def _check_native_4k(self, overlay: int) -> None:
+        if self._spec.firmware is Firmware.BIOS:
+            raise ConfigError("a BIOS cannot boot from a 4k disk", hint="use UEFI firmware, or 512e")
+        if partition.read_table(overlay).sector != 4096:
+            raise ConfigError(
+                "the image is laid out for sectors of 512 bytes and cannot boot from a 4k disk",
+                file=self._spec.image,
+                hint="give an image made for such disks (nosa's metal4k is) with --qemu-image, or use 512e",
+            )
 
     def _additional(self, number: int) -> DiskFile:
         disk = self._spec.disks[number - 1]

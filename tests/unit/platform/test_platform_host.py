@@ -10,7 +10,7 @@ import pytest
 from fakes.steering import FakeQemu
 
 from harness.errors import ConfigError, InfrastructureError
-from harness.machine.spec import Firmware, SectorSize
+from harness.machine.spec import Firmware
 from harness.platform.qemu import accel, disks, firmware
 from harness.platform.qemu.accel import Accelerator, proven
 from harness.platform.qemu.firmware import FirmwareFiles
@@ -93,14 +93,6 @@ def test_another_architecture_is_emulated_slowly(monkeypatch: pytest.MonkeyPatch
 
 def test_kvm_is_named_without_threads() -> None:
     assert Accelerator("kvm", "host", 1.0).argument == "kvm"
-
-
-def test_the_firmware_kola_would_choose() -> None:
-    plain, native = SectorSize.NATIVE_512, SectorSize.NATIVE_4K
-    assert firmware.effective(None, "x86_64", plain) is Firmware.BIOS
-    assert firmware.effective(None, "x86_64", native) is Firmware.UEFI
-    assert firmware.effective(None, "aarch64", plain) is Firmware.UEFI
-    assert firmware.effective(Firmware.UEFI_SECURE, "x86_64", plain) is Firmware.UEFI_SECURE
 
 
 def test_the_first_firmware_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
-from harness.machine.spec import MachineSpec
+from harness.machine.spec import Firmware, MachineSpec
 from kola.machines import MachineRequest, request_from_markers
 from kola.machines.request import Verbatim
 
@@ -40,3 +40,10 @@ def test_bytes_and_none_are_given_as_they_are(given: bytes | None) -> None:
 def test_nonsense_is_an_error_of_the_tests_line(words: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=rf"test_it\.py:7: [\s\S]*{said}"):
         asked(**words)
+
+
+def test_a_4k_primary_disk_comes_with_the_firmware_that_boots_it() -> None:
+    assert asked(primary_disk="4k").spec.firmware is Firmware.UEFI
+    assert asked(primary_disk="4k", firmware="uefi-secure").spec.firmware is Firmware.UEFI_SECURE
+    assert asked(primary_disk="512e").spec.firmware is Firmware.BIOS
+    assert asked(primary_disk="12G:mpath").spec.primary_size == "12G"
