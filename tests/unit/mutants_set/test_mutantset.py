@@ -1,0 +1,67 @@
+"""The table of mutants: it is sound, big enough, and packed so that each verdict has one owner."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+from mutants.mutantset import GROUP, Mutant, groups, load
+
+from kola.select.catalog import find_tests, own_root
+
+ENTRY = """
+suites: [a.*]
+mutants:
+  - name: one
+    breaks: something
+    {change}
+    {verdict}
+"""
+
+
+def mutant(name: str, *caught_by: str, alone: bool = False) -> Mutant:
+    return Mutant(name, "it", {}, "true\n", frozenset(caught_by), "", alone, ("a.*",))
+
+
+def test_there_are_at_least_forty_and_each_makes_a_valid_config() -> None:
+    mutants = load()
+    assert len(mutants) >= 40
+    for group in groups(mutants):
+        assert group.config().to_json()
+
+
+def test_every_test_that_is_to_catch_one_exists_and_is_among_those_run() -> None:
+    names = {test.name for test in find_tests(own_root()).tests}
+    for one in load():
+        assert one.caught_by <= names, one.name
+        assert all(any(fnmatchcase(name, suite) for suite in one.suites) for name in one.caught_by), one.name
+
+
+def test_mutants_caught_by_the_same_test_never_share_a_machine() -> None:
+    packed = groups([mutant("a", "x"), mutant("b", "x", "y"), mutant("c", "z"), mutant("d", "q", alone=True)])
+    assert [[one.name for one in group.mutants] for group in packed] == [["a", "c"], ["b"], ["d"]]
+    assert packed[0].expected == {"x", "z"}
+
+
+def test_a_machine_holds_only_so_many_and_alone_means_alone() -> None:
+    many = [mutant(f"m{number}", f"t{number}") for number in range(GROUP + 1)]
+    assert [len(group.mutants) for group in groups(many)] == [GROUP, 1]
+    assert len(groups(many, alone=True)) == GROUP + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "complaint"),
+    [
+        ("at_boot: 'true'", "", "needs either caught_by or cause"),
+        ("at_boot: 'true'", "caught_by: [x]\n    cause: y", "needs either caught_by or cause"),
+        ("", "caught_by: [x]", "changes nothing"),
+        ("at_bot: 'true'", "caught_by: [x]", "unknown keys \\['at_bot'\\]"),
+    ],
+)
+def test_a_mutant_that_proves_nothing_is_refused(
+    tmp_path: Path, change: str, verdict: str, complaint: str
+) -> None:
+    (tmp_path / "bad.yaml").write_text(ENTRY.format(change=change, verdict=verdict))
+    with pytest.raises(ValueError, match=f"bad.yaml: one: {complaint}"):
+        load(tmp_path)
