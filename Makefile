@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run test check reference packages clean
+.PHONY: run test mutants check reference packages clean
 
 run: reference
 	$(BIN)/kola run --parallel auto
@@ -14,6 +14,9 @@ test: check reference
 	$(BIN)/pytest -q tests/unit -n 2
 	$(BIN)/pytest -q tests/acceptance -n 2
 	$(BIN)/pytest -q tests/vm -n 2 --dist loadfile
+
+mutants: reference
+	$(BIN)/pytest -q tests/mutants
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
