@@ -164,6 +164,19 @@ class BuildRoot:
             entry = self._by_id(index, build)
         return self._load(entry, arch)
 
+    def parent_of(self, build: Build) -> Build:
+        """The build before this one, of its architecture; ConfigError when it is the oldest."""
+        index = self._index()
+        ours = [entry for entry in index.builds if build.arch in entry.arches]
+        position = next((number for number, entry in enumerate(ours) if entry.id == build.id), len(ours))
+        if position + 1 >= len(ours):
+            raise ConfigError(
+                f"build {build.id} ({build.arch}) has no build before it to come from",
+                file=self.builds / "builds.json",
+                hint="fetch one with nosa buildfetch, or name an image with --qemu-image",
+            )
+        return self._load(ours[position + 1], build.arch)
+
     def _index(self) -> BuildIndex:
         file = self.builds / "builds.json"
         index = _read(file, BuildIndex, hint="a build directory is made by nosa init and nosa build")

@@ -16,6 +16,7 @@ USAGE = 2
 _COMMANDS = {
     "run": "kola.cli.run",
     "list": "kola.cli.list",
+    "run-upgrade": "kola.cli.run_upgrade",
     "rerun": "kola.cli.rerun",
     "check-console": "kola.cli.check_console",
     "butane": "kola.cli.butane",

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from harness.artifact import Build, BuildRoot
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
 from harness.ignition.butane import translate
@@ -92,18 +91,11 @@ def _doubtful(warnings: list[Finding], path: Path) -> ConfigError:
     )
 
 
-def build_of(plan: RunPlan) -> Build | None:
-    """The build under test; None where a bare image is tested."""
-    if plan.build_directory is None:
-        return None
-    return BuildRoot(plan.build_directory.parents[2]).find(plan.build_id, plan.arch)
-
-
 def archive_for(test: ExternalTest, plan: RunPlan) -> Path | None:
     """The build's OCI archive where the test wants it copied in. Raises ConfigError when there is none."""
     if not test.metadata.inject_container:
         return None
-    build = build_of(plan)
+    build = plan.build()
     if build is None:
         raise ConfigError(
             "injectContainer: a bare image has no OCI archive",
@@ -122,7 +114,7 @@ def archive_for(test: ExternalTest, plan: RunPlan) -> Path | None:
 def unavailable(test: ExternalTest, plan: RunPlan) -> str:
     """Why the test cannot be tried on this build; empty when it can."""
     if test.metadata.boot_from:
-        build = build_of(plan)
+        build = plan.build()
         if build is None or not build.has("live-iso"):
             return "boots the live ISO, and this build has none"
     return ""

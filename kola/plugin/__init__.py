@@ -19,6 +19,7 @@ from kola.plugin.hooks import (
     pytest_unconfigure,
 )
 from kola.plugin.node import pytest_configure_node, pytest_handlecrashitem, pytest_xdist_make_scheduler
+from kola.plugin.upgrade import upgrade
 
 __all__ = [
     "distro",
@@ -40,4 +41,5 @@ __all__ = [
     "pytest_unconfigure",
     "pytest_xdist_make_scheduler",
     "services",
+    "upgrade",
 ]

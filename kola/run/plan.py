@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.artifact import Distro, distro_named
+from harness.artifact import Build, BuildRoot, Distro, distro_named
 from harness.machine.machine import Access
 from harness.machine.spec import Disk, DiskOptions, Firmware, HostDirectory, MachineSpec
 from harness.machine.ssh import SshKey
@@ -31,7 +31,8 @@ class RunPlan:
     """`tests` are the chosen names, `origins` lead from multiplied names back to the test repeated.
 
     `ignition` are texts of configs merged into every machine's. `minutes` is what a test gets that
-    says nothing; `extend` is in per cent.
+    says nothing; `extend` is in per cent. With a `parent`, machines start from that build or image and are
+    to become `build_id`.
     """
 
     output: Path
@@ -40,6 +41,7 @@ class RunPlan:
     image_identity: str
     build_id: str
     build_directory: Path | None
+    parent: str = ""
     platform: str
     arch: str
     distro_name: str
@@ -63,6 +65,12 @@ class RunPlan:
     @property
     def distro(self) -> Distro:
         return distro_named(self.distro_name)
+
+    def build(self) -> Build | None:
+        """The build under test; None where a bare image is tested."""
+        if self.build_directory is None:
+            return None
+        return BuildRoot(self.build_directory.parents[2]).find(self.build_id, self.arch)
 
     def base_spec(self) -> MachineSpec:
         """The machine of a test that asks for nothing: one CPU, 1024 MiB (2048 off x86_64)."""

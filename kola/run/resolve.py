@@ -26,6 +26,9 @@ from kola.select import Chosen, select
 from kola.select.catalog import find_tests, own_root
 from kola.select.options import roots_from, selection_from, workdir
 
+UPGRADE = "upgrade"
+"""The bank of tests whose machines start from an older build, and their required tag."""
+
 Tell = Callable[[str], None]
 
 
@@ -51,6 +54,7 @@ class _Subject:
     build_name: str | None
     stream: str | None
     directory: Path | None
+    parent: str = ""
 
 
 def resolve(args: argparse.Namespace, *, tell: Tell, dry: bool = False) -> Resolved:
@@ -88,6 +92,7 @@ def resolve(args: argparse.Namespace, *, tell: Tell, dry: bool = False) -> Resol
         image_identity=subject.identity,
         build_id=subject.build_id,
         build_directory=subject.directory,
+        parent=subject.parent,
         platform="qemu",
         arch=arch,
         distro_name=distro.name,
@@ -130,7 +135,8 @@ def registered(discovery: Discovery) -> dict[str, TestInfo]:
 
 
 def _subject(args: argparse.Namespace, arch: str, tell: Tell) -> _Subject:
-    if args.qemu_image is not None:
+    upgrading = getattr(args, "bank", None) == UPGRADE
+    if args.qemu_image is not None and not upgrading:
         return _of_artifact(Artifact.from_file(args.qemu_image), tell)
     directory = workdir(args)
     if directory is not None:
@@ -141,7 +147,16 @@ def _subject(args: argparse.Namespace, arch: str, tell: Tell) -> _Subject:
         tested = BuildRoot(ensure(progress=tell))
         tell(f"no build directory here: testing the reference OS in {tested.path}")
     build = tested.find(args.build, arch)
-    artifact = build.artifact("qemu")
+    parent = ""
+    if not upgrading:
+        artifact = build.artifact("qemu")
+    elif args.qemu_image is not None:
+        artifact, parent = Artifact.from_file(args.qemu_image), args.qemu_image.name
+    else:
+        older = tested.find(args.parent, arch) if args.parent else tested.parent_of(build)
+        artifact, parent = older.artifact("qemu"), older.id
+    if parent:
+        tell(f"upgrading from {parent} to {build.id}")
     subject = _of_artifact(artifact, tell)
     return _Subject(
         image=subject.image,
@@ -151,6 +166,7 @@ def _subject(args: argparse.Namespace, arch: str, tell: Tell) -> _Subject:
         build_name=build.name,
         stream=build.stream,
         directory=build.directory,
+        parent=parent,
     )
 
 

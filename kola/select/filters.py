@@ -101,8 +101,16 @@ def _excluded_tag(test: TestInfo, options: Selection) -> str | None:
     return f"is tagged {unwanted[0]}, and --tag '!{unwanted[0]}' was given" if unwanted else None
 
 
+def _bank(test: TestInfo, options: Selection) -> str | None:
+    if options.bank and test.required_tag != options.bank:
+        return f"is no {options.bank} test"
+    return None
+
+
 def _required_tag(test: TestInfo, options: Selection) -> str | None:
-    if test.required_tag and test.required_tag not in options.wanted_tags:
+    if test.required_tag in (None, "", options.bank):
+        return None
+    if test.required_tag not in options.wanted_tags:
         return f"runs only with --tag {test.required_tag}"
     return None
 
@@ -163,6 +171,7 @@ def _firmware(test: TestInfo, options: Selection) -> str | None:
 _FILTERS: dict[Stage, Filter] = {
     Stage.NO_NET: _no_net,
     Stage.EXCLUDED_TAG: _excluded_tag,
+    Stage.BANK: _bank,
     Stage.REQUIRED_TAG: _required_tag,
     Stage.PATTERN: _pattern,
     Stage.PLATFORM_INDEPENDENT: _platform_independent,

@@ -106,6 +106,7 @@ def selection_from(
     return Selection(
         patterns=tuple(args.patterns),
         tags=_split(args.tag),
+        bank=getattr(args, "bank", None),
         platform=args.platform or DEFAULT_PLATFORM,
         architecture=args.arch or architecture or platform.machine(),
         distro=args.distro or distro or DEFAULT_DISTRO,

@@ -17,6 +17,7 @@ class Stage(StrEnum):
 
     NO_NET = "no-net"
     EXCLUDED_TAG = "excluded-tag"
+    BANK = "bank"
     REQUIRED_TAG = "required-tag"
     PATTERN = "pattern"
     PLATFORM_INDEPENDENT = "platform-independent"
@@ -33,12 +34,14 @@ class Stage(StrEnum):
 class Selection:
     """Everything that decides which tests run. `None` is "any", or of the build's facts "unknown".
 
-    `tags` are as typed, `!` and all. `absent` are features the
-    system lacks, with the reasons. `durations` (test name to seconds) serve `time:` shards.
+    `tags` are as typed, `!` and all. `bank` is the required tag of a bank of tests that has a command of its
+    own. `absent` are features the system lacks, with the reasons. `durations` (test name to seconds) serve
+    `time:` shards.
     """
 
     patterns: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    bank: str | None = None
     platform: str | None = "qemu"
     architecture: str | None = "x86_64"
     distro: str | None = "nestos"

@@ -57,10 +57,10 @@ class Checkout:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         return inherited | self.fake.environment() | more
 
-    def argv(self, *words: str, image: bool = True) -> list[str]:
+    def argv(self, *words: str, image: bool = True, command: str = "run") -> list[str]:
         given = ["--qemu-image", str(self.fake.image)] if image else []
         where = ["--output-dir", str(self.output), "--workdir", "none"]
-        return [sys.executable, "-m", "kola.cli.main", "run", *where, *given, *words]
+        return [sys.executable, "-m", "kola.cli.main", command, *where, *given, *words]
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """`kola run`, not waited for, in a process group of its own as a shell would have it."""
@@ -76,10 +76,15 @@ class Checkout:
         )
 
     def run(
-        self, *words: str, image: bool = True, env: dict[str, str] | None = None, timeout: float = 60
+        self,
+        *words: str,
+        image: bool = True,
+        command: str = "run",
+        env: dict[str, str] | None = None,
+        timeout: float = 60,
     ) -> Ran:
         done = subprocess.run(
-            self.argv(*words, image=image),
+            self.argv(*words, image=image, command=command),
             cwd=self.root,
             env=self.environment(**(env or {})),
             stdin=subprocess.DEVNULL,

@@ -41,6 +41,15 @@ def test_counting_back_too_far_names_the_builds(root: Path, build: str) -> None:
     assert OLD in str(caught.value)
 
 
+def test_the_parent_is_the_next_older_build_and_the_oldest_has_none(root: Path) -> None:
+    builds = BuildRoot(root)
+    newest = builds.find("latest", ARCH)
+    parent = builds.parent_of(newest)
+    assert parent.id == builds.find("-1", ARCH).id
+    with pytest.raises(ConfigError, match=f"build {parent.id} .* has no build before it"):
+        builds.parent_of(parent)
+
+
 def test_an_unknown_build_names_the_ones_there_are(root: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         BuildRoot(root).find("1.2.3", ARCH)

@@ -45,6 +45,17 @@ def test_nothing_asked_for_runs_everything_in_order() -> None:
     assert names(chosen(test("b"), test("a"))) == ["a", "b", "bystander"]
 
 
+def test_a_bank_holds_its_own_tests_and_patterns_choose_among_them() -> None:
+    tests = [test("t", required_tag="x"), test("u", required_tag="x"), test("v", required_tag="y")]
+    result = chosen(*tests, bank="x", patterns=("t", "bystander"))
+    assert names(result) == ["t"]
+    assert {one.name: one.stage for one in result.filtered} == {
+        "u": Stage.PATTERN,
+        "v": Stage.BANK,
+        "bystander": Stage.BANK,
+    }
+
+
 @pytest.mark.parametrize(
     ("one", "options", "stage"),
     [
