@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.errors import HarnessError, InfrastructureError, MachineFailure
+
+UNASKED_REBOOT = "unasked-reboot"
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,37 @@ class Incidents:
         self._all: list[Incident] = []
         self._fatal: Incident | None = None
         self._expected: frozenset[str] = frozenset()
+        self._departures = 0
+        self._staying_up = False
         self.wake = threading.Event()
 
     def expect(self, names: Collection[str]) -> None:
         """A test brings incidents of these names about on purpose: none of them ends the machine."""
         with self._lock:
             self._expected = frozenset(names)
+
+    def depart(self, sign: str) -> None:
+        """The guest leaves the boot it is in, as `sign` shows. Once a boot or more often."""
+        with self._lock:
+            self._departures += 1
+            forbidden = self._staying_up
+        if forbidden:
+            self.report(Incident(UNASKED_REBOOT, sign, "unasked", fatal=True))
+
+    @property
+    def departures(self) -> int:
+        """How many signs there were that the guest leaves a boot."""
+        with self._lock:
+            return self._departures
+
+    @contextmanager
+    def staying_up(self) -> Iterator[None]:
+        """While inside, nobody has asked for a reboot: one is fatal, whoever waits is told at once."""
+        self._staying_up = True
+        try:
+            yield
+        finally:
+            self._staying_up = False
 
     def report(self, incident: Incident) -> None:
         with self._lock:

@@ -67,6 +67,14 @@ def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> No
         raise DeadlineExceeded("waiting for sshd to start", seconds=deadline.elapsed, last_seen=last)
 
 
+def sshd_started(instance: Instance, since: Since) -> bool:
+    """Whether console or journal say that sshd has."""
+    entries = instance.journal.entries(since=since.journal)
+    return any(_LISTENING.search(entry.message) for entry in entries) or bool(
+        _ON_CONSOLE.search(instance.console.since(since.console))
+    )
+
+
 def wait_for_banner(instance: Instance, since: Since, *, deadline: Deadline, grace: float) -> socket.socket:
     """A connected socket on which sshd's banner waits to be read.
 

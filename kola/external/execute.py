@@ -6,6 +6,7 @@ import shlex
 from typing import NoReturn
 
 from harness.errors import DeadlineExceeded, HarnessError, MachineFailure
+from harness.machine.incidents import UNASKED_REBOOT
 from harness.machine.machine import Machine
 from harness.machine.ssh import Completed, ConnectionLost
 from harness.util.deadline import Deadline
@@ -48,6 +49,10 @@ class Execution:
         self._machine.instance.incidents.expect(self._opt_out)
         try:
             return self._run()
+        except MachineFailure as error:
+            if error.name != UNASKED_REBOOT:
+                raise
+            raise UnexpectedReboot(f"{_UNASKED} ({error.message})") from error
         except DeadlineExceeded as error:
             last = self._last_words()
             step = f"running {self._job.test.executable.name}"
@@ -79,6 +84,10 @@ class Execution:
         return shlex.join([KOLET, "run-unit", action, job.unit, job.identifier, job.reboots])
 
     def _command(self, line: str, data: bytes) -> Ended | RebootAsked:
+        with self._machine.instance.incidents.staying_up():
+            return self._converse(line, data)
+
+    def _converse(self, line: str, data: bytes) -> Ended | RebootAsked:
         boot = self._machine.boot_id
         while True:
             try:

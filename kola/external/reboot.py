@@ -7,12 +7,16 @@ from collections.abc import Collection
 
 from harness.errors import DeadlineExceeded
 from harness.machine.machine import BOOT_SECONDS, DOWN_SECONDS, Machine
-from harness.machine.probe import Since
+from harness.machine.probe import Since, sshd_started
 from harness.machine.ssh import ConnectionLost
 from kola.external.failures import UnexpectedReboot
 from kola.external.job import KOLET
 from kola.external.news import RebootAsked
 
+ABANDONED = "the test ended without the reboot it had prepared"
+"""kolet's words in the journal."""
+
+_KERNEL_STARTS = b"Linux version "
 _USERSPACE = "systemctl show --property=ActiveEnterTimestampMonotonic --value basic.target"
 
 
@@ -23,20 +27,43 @@ def carry_out(machine: Machine, asked: RebootAsked, opt_out: Collection[str]) ->
     """
     before = _Boot(machine.boot_id, asked.userspace)
     since = Since.now(machine.instance)
+    departures = machine.instance.incidents.departures
     with contextlib.suppress(ConnectionLost):  # the answer may be lost on the way down
         machine.run([KOLET, "acknowledge"], sudo=True, timeout=60)
-
-    def rebooted() -> bool:
-        machine.leave_boot(since)
-        machine.wait_reachable(limit)
-        return before.is_over(machine, asked.kind)
-
-    limit = machine.deadline(DOWN_SECONDS + BOOT_SECONDS)
+    machine.drop_connection()
     try:
-        limit.poll(rebooted, step=f"waiting for the {asked.kind} reboot the test asked for", interval=2.0)
+        machine.deadline(DOWN_SECONDS).poll(
+            lambda: _gone(machine, since, departures),
+            step=f"waiting for the {asked.kind} reboot the test asked for",
+        )
+        limit = machine.deadline(BOOT_SECONDS)
+
+        def rebooted() -> bool:
+            machine.leave_boot(since)
+            machine.wait_reachable(limit)
+            return before.is_over(machine, asked.kind)
+
+        limit.poll(rebooted, step=f"waiting for the other boot of the {asked.kind} reboot", interval=2.0)
     except DeadlineExceeded as error:
         raise UnexpectedReboot(f"the reboot the test asked for did not happen ({error})") from error
     machine.check_health(opt_out)
+
+
+def _gone(machine: Machine, since: Since, departures: int) -> bool:
+    """Whether the machine has left the boot it was in; kolet has stopped its sshd."""
+    instance = machine.instance
+    fatal = instance.incidents.fatal
+    if fatal is not None:
+        raise fatal.error(instance.console.text(15))
+    if (
+        instance.incidents.departures > departures
+        or _KERNEL_STARTS in instance.console.since(since.console)
+        or sshd_started(instance, since)
+    ):
+        return True
+    if instance.journal.grep(f"^{ABANDONED}$", since=since.journal):
+        raise UnexpectedReboot(f"the reboot the test asked for did not happen: {ABANDONED}")
+    return False
 
 
 class _Boot:

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 from fakes.checkout import Checkout, Ran
+from fakes.lab import within
 from fakes.steering import FakeQemu
+
+from kola.external.reboot import ABANDONED
 
 SCRIPT = "#!/bin/sh\n## kola:\n{}true\n"
 WELL = "end ActiveState=active Result=success ExecMainCode=1 ExecMainStatus=0\n"
@@ -122,10 +125,35 @@ def test_a_reboot_that_does_not_come_is_the_tests_failure(checkout: Checkout) ->
     assert "did not happen" in stays["reason"]
 
 
-def test_a_reboot_nobody_asked_for_is_the_tests_failure(checkout: Checkout) -> None:
-    tree(checkout, sudden="")
-    checkout.fake.plan(commands=[kolet("sudden", "", hang=True, then="reboot")])
-    assert entry(run(checkout), "ext.proj.sudden")["cause"] == "unexpected-reboot"
+@pytest.mark.parametrize("kind", ["hard", "soft"])
+def test_a_test_that_ends_without_the_reboot_it_prepared_fails_at_once(checkout: Checkout, kind: str) -> None:
+    tree(checkout, stays="")
+    mark = base64.b64encode(b"never").decode()
+    left = {"match": "kolet acknowledge", "journal": [ABANDONED]}
+    checkout.fake.plan(commands=[kolet("stays", f"reboot {kind} {mark} 1\nI will\n"), left])
+    with within(40):
+        stays = entry(run(checkout), "ext.proj.stays")
+    assert stays["cause"] == "unexpected-reboot"
+    assert stays["reason"] == f"the reboot the test asked for did not happen: {ABANDONED}"
+
+
+UNASKED = {
+    "orderly": {"then": "reboot"},
+    "sudden": {"then": "reset"},
+    "announced": {"journal": ["systemd-logind: System is rebooting."]},
+    "powered off": {"journal": ["systemd-logind: The system will power off now!"]},
+}
+
+
+@pytest.mark.parametrize("way", UNASKED)
+def test_a_machine_that_goes_down_unasked_is_noticed_at_once(checkout: Checkout, way: str) -> None:
+    tree(checkout, gone="")
+    never_back = [{}, {"fault": "silence"}]
+    checkout.fake.plan(boots=never_back, commands=[kolet("gone", "", hang=True, **UNASKED[way])])
+    with within(40):
+        gone = entry(run(checkout), "ext.proj.gone")
+    assert (gone["kind"], gone["cause"]) == ("test", "unexpected-reboot")
+    assert "without being asked to" in gone["reason"]
 
 
 def test_a_lost_connection_is_taken_up_again(checkout: Checkout) -> None:

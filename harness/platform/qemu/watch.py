@@ -13,6 +13,12 @@ from harness.machine.streams import LineSplitter, Tail
 # Signs after which the guest will never answer again; everything else is judged by the health check.
 _DEADLY = frozenset({"emergency-shell", "dracut-fatal", "kernel-panic"})
 
+# What logind says when the system goes down now (systemd: src/login/logind-dbus.c), seconds before it does.
+_LEAVING = re.compile(
+    r" systemd-logind\[\d+\]: ((?:The system will (?:reboot|power off|halt) now"
+    r"|System is (?:rebooting|powering down|halting))[^\n]*)"
+)
+
 # What OVMF says on the serial console (edk2: MdeModulePkg/Universal/BdsDxe).
 _REFUSED = re.compile(rb"BdsDxe: failed to (?:load|start) .*: (Access Denied|Security Violation)")
 _NO_DEVICE = re.compile(
@@ -46,6 +52,9 @@ class Watch:
 
     def journal(self, text: str) -> None:
         """Lines of the guest's journal."""
+        leaving = _LEAVING.search(text)
+        if leaving is not None:
+            self._incidents.depart(f"systemd-logind says: {leaving[1]}")
         for hit in self._journal_scanner.feed(text):
             self._report(hit, "journal")
 
@@ -53,6 +62,8 @@ class Watch:
         """An event of QEMU's."""
         if event == "GUEST_PANICKED":
             self._fatal("kernel-panic", "the guest's kernel panicked", "QEMU")
+        elif event == "RESET":
+            self._incidents.depart("QEMU reports a reset")
         elif event == "BLOCK_IO_ERROR" and data.get("nospace"):
             self.host("host-disk-full", f"no space left for the guest's disk {data.get('node-name')}")
 

@@ -76,7 +76,10 @@ class Shell:
                 for text in entry.console:
                     self._guest.console.line(text)
                 for text in entry.journal:
-                    self._guest.log(text)
+                    daemon = re.match(r"(systemd-\w+): ", text)
+                    self._guest.log(
+                        text[daemon.end() :] if daemon else text, identifier=daemon[1] if daemon else "kernel"
+                    )
                 return Reply(
                     status=entry.status,
                     stdout=entry.stdout,
@@ -136,6 +139,12 @@ class Shell:
         wanted = re.search(r"sport = :(\d+)", " ".join(words))
         ports = [port for port in self._guest.plan.open_ports if wanted is None or port == int(wanted[1])]
         return Reply(stdout="".join(f"LISTEN 0 128 0.0.0.0:{port} 0.0.0.0:*\n" for port in ports))
+
+
+def _logged(text: str) -> tuple[str, str]:
+    """Who logs and what: the kernel, unless a daemon of systemd's stands before it."""
+    daemon = re.match(r"(systemd-\w+): ", text)
+    return (daemon[1], text[daemon.end() :]) if daemon else ("kernel", text)
 
 
 def _commands(line: str) -> list[str]:

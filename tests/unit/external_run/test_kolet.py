@@ -16,6 +16,7 @@ import kola.external
 from harness.machine.ssh import Completed
 from harness.util.deadline import Deadline
 from kola.external.news import Ended, RebootAsked, parse
+from kola.external.reboot import ABANDONED
 
 KOLET = Path(kola.external.__file__).parent / "guest/kolet"
 SYSTEMCTL = """#!/bin/bash
@@ -28,7 +29,12 @@ case $* in
     status*) echo "the unit's status" ;;
     *basic.target*) echo 4711 ;;
     --version) echo "systemd 252" ;;
+    is-system-running) cat "$world/state" ;;
 esac
+"""
+SYSTEMD_RUN = """#!/bin/bash
+while [[ $1 == --* ]]; do shift; done
+KOLET_GRACE=0.2 setsid "$@" >>"$(dirname "$(dirname "$0")")/journal" 2>&1 &
 """
 JOURNALCTL = """#!/bin/bash
 case $1 in --sync) ;; *) cat "$(dirname "$(dirname "$0")")/journal" ;; esac
@@ -46,6 +52,8 @@ class World:
         (top / "tmp").mkdir()
         self._script("bin/systemctl", SYSTEMCTL)
         self._script("bin/journalctl", JOURNALCTL)
+        self._script("bin/systemd-run", SYSTEMD_RUN)
+        (top / "state").write_text("running\n")
         text = KOLET.read_text()
         moved = text.replace("/run/kola", f"{top}/run").replace("/usr/local/bin/kolet", f"{top}/bin/kolet")
         self._script("bin/kolet", moved.replace('"/tmp/$name"', f'"{top}/tmp/$name"'))
@@ -137,6 +145,25 @@ def test_the_test_goes_on_only_when_the_host_lets_it(world: World) -> None:
     Deadline(10).poll(lambda: "acknowledged" in world.journal, step="waiting for the test to go on")
     calls = (world.top / "calls").read_text()
     assert "stop sshd.socket ssh.socket sshd.service ssh.service" in calls
+
+
+def test_a_prepared_reboot_that_nobody_is_left_to_make_is_told(world: World) -> None:
+    world.test_is("./autopkgtest-reboot-prepare m; sleep 1; echo over")
+    world.run_unit()
+    world.start("acknowledge").communicate(timeout=20)
+    Deadline(10).poll(lambda: ABANDONED in world.journal, step="waiting for it to be told")
+    assert world.journal.splitlines().index("over") < world.journal.splitlines().index(ABANDONED)
+
+
+def test_a_test_that_ends_as_the_machine_goes_down_has_kept_its_word(world: World) -> None:
+    world.test_is("./autopkgtest-reboot-prepare m; echo over")
+    (world.top / "state").write_text("stopping\n")
+    world.run_unit()
+    world.start("acknowledge").communicate(timeout=20)
+    Deadline(10).poll(lambda: "over" in world.journal, step="waiting for the test to end")
+    asked = "is-system-running"
+    Deadline(10).poll(lambda: asked in (world.top / "calls").read_text(), step="waiting for the question")
+    assert ABANDONED not in world.journal
 
 
 def test_reboot_does_it_itself_and_never_returns(world: World) -> None:
