@@ -53,7 +53,7 @@ class TestInfo:
     """One test as selection sees it, whether written in Python or in shell.
 
     `minutes` is None for the default of the context (10, or 1 inside a bucket). `source` is where a
-    person finds it.
+    person finds it. `tokens` and `host_ports` are what it must have to itself on the whole host.
     """
 
     __test__ = False
@@ -67,6 +67,8 @@ class TestInfo:
     distros: Selector = field(default_factory=Selector)
     exclusive: bool = True
     conflicts: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    host_ports: tuple[int, ...] = ()
     minutes: float | None = None
     firmware: Selector = field(default_factory=Selector)
     needs: tuple[str, ...] = ()

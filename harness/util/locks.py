@@ -16,10 +16,12 @@ def exclusive(
     *,
     deadline: Deadline,
     on_wait: Callable[[], None] | None = None,
+    interval: float = 0.1,
 ) -> Iterator[None]:
     """Hold `path` locked (flock(2)); freed by the kernel when the holder dies.
 
-    `on_wait` is called once when somebody else holds it. Raises DeadlineExceeded.
+    `on_wait` is called once when somebody else holds it, who is asked again every `interval` seconds.
+    Raises DeadlineExceeded.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as handle:
@@ -34,5 +36,5 @@ def exclusive(
         if not take():
             if on_wait is not None:
                 on_wait()
-            deadline.poll(take, step=f"waiting for the lock {path}", interval=0.1)
+            deadline.poll(take, step=f"waiting for the lock {path}", interval=interval)
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kola.schedule.budget import cpus
+from kola.schedule.host import cpus
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

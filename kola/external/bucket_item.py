@@ -17,10 +17,12 @@ from kola.external.execute import Execution
 from kola.external.failures import failure
 from kola.external.items import ExternalItem, GuestItem, skip_reason, skips
 from kola.external.job import Job
-from kola.external.need import own_config, shared_request
+from kola.external.need import need_of, own_config, shared_request
 from kola.model import FailureKind, TestInfo, Verdict
 from kola.plugin.context import classify
 from kola.report.result import TestResult
+from kola.run.plan import RunPlan
+from kola.schedule.need import Need
 
 MEMBER_MINUTES = 1.0
 TRIES = 2
@@ -38,7 +40,6 @@ class BucketItem(GuestItem):
     def __init__(self, *, members: Sequence[ExternalItem], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.members = tuple(members)
-        self.ports = frozenset(port for member in members for port in member.ports)
         for member in members:
             self.extra_keyword_matches.add(member.name)
         self._verdicts: dict[str, TestResult] = {}
@@ -47,6 +48,9 @@ class BucketItem(GuestItem):
         """A bucket may take what its members may, and three boots."""
         minutes = sum(_minutes(member) for member in self.members)
         return TestInfo(self.name, tags=frozenset({"external"}), minutes=minutes + 3 * boot_minutes)
+
+    def need(self, plan: RunPlan) -> Need:
+        return need_of([member.test for member in self.members], plan)
 
     def runtest(self) -> None:
         context = self.context

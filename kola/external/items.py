@@ -16,12 +16,14 @@ from kola.external.discover import BrokenTest, ExternalTest
 from kola.external.execute import Execution
 from kola.external.failures import SKIP_STATUS, failure
 from kola.external.job import Job
-from kola.external.need import archive_for, opt_out, request_for, unavailable
+from kola.external.need import archive_for, need_of, opt_out, request_for, unavailable
 from kola.external.news import Ended
 from kola.machines import MachineRequest
 from kola.plugin.context import TestContext
 from kola.plugin.keys import CONTEXT, STATE
 from kola.plugin.state import WorkerState
+from kola.run.plan import RunPlan
+from kola.schedule.need import Need
 
 _MARKER = re.compile(r"[A-Za-z][\w.-]*")
 _MEANT_OTHERWISE = frozenset(
@@ -43,6 +45,7 @@ class GuestItem(pytest.Item):
         return self.stash[CONTEXT]
 
     def lease(self, request: MachineRequest) -> Machine:
+        self.context.make_room(request.spec)
         return self.state.lessor.lease(request, self.context)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -59,12 +62,14 @@ class ExternalItem(GuestItem):
         super().__init__(**kwargs)
         self.test = test
         self.kola_info = replace(test.info, name=self.name)
-        self.ports = frozenset(test.metadata.required_host_ports)
         checks = opt_out(test)
         if checks:
             self.add_marker(pytest.mark.machine(opt_out=tuple(sorted(checks))))
         for tag in sorted(test.info.tags):
             _mark(self, tag)
+
+    def need(self, plan: RunPlan) -> Need:
+        return need_of([self.test], plan)
 
     def runtest(self) -> None:
         plan, context = self.state.plan, self.context

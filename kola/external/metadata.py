@@ -31,7 +31,7 @@ class Metadata:
     """The keys of kola's metadata table, under our names; memory in MiB, disks in GiB.
 
     `skip_on_77` (`skipOn77`) is ours: exit status 77 is then a skip, with the last line of output as
-    its reason.
+    its reason. So is `tokens` (`exclusiveTokens`): names that no two running tests have at once.
     """
 
     architectures: Selector = field(default_factory=Selector)
@@ -60,6 +60,7 @@ class Metadata:
     instance_type: str | None = None
     creation_date: date | None = None
     skip_on_77: bool = False
+    tokens: tuple[str, ...] = ()
 
     @property
     def machine_options(self) -> tuple[str, ...]:
@@ -92,6 +93,8 @@ class Metadata:
             distros=self.distros,
             exclusive=self.exclusive,
             conflicts=self.conflicts,
+            tokens=self.tokens,
+            host_ports=self.required_host_ports,
             minutes=self.timeout_minutes,
             grace_until=grace_end(self.creation_date).isoformat() if self.creation_date else None,
             source=source,
@@ -186,6 +189,7 @@ _SCHEMA: dict[str, tuple[str, Reader]] = {
     "instanceType": ("instance_type", _tag),
     "creationDate": ("creation_date", day),
     "skipOn77": ("skip_on_77", boolean),
+    "exclusiveTokens": ("tokens", strings),
 }
 _READERS = {key: reader for key, (_, reader) in _SCHEMA.items()}
 _NAMES = {key: name for key, (name, _) in _SCHEMA.items()}

@@ -20,6 +20,7 @@ from harness.util.sizes import GIB, parse_size
 from kola.external.discover import ExternalTest
 from kola.machines import MachineRequest
 from kola.run.plan import RunPlan
+from kola.schedule.need import Need
 
 NEEDS_INTERNET = "needs-internet"
 SKIP_BASE_CHECKS = "skip-base-checks"
@@ -54,6 +55,18 @@ def shared_request(tests: Iterable[ExternalTest], plan: RunPlan) -> MachineReque
     merged = configs[0].merge(*configs[1:])
     merged.check()
     return MachineRequest(spec, merged, "cold")
+
+
+def need_of(tests: Iterable[ExternalTest], plan: RunPlan) -> Need:
+    """What these take of the host, on one machine; nothing of their config is read."""
+    members = list(tests)
+    spec = plan.base_spec()
+    memory = max([spec.memory_mib, *(test.metadata.min_memory_mib or 0 for test in members)])
+    return Need.of(
+        replace(spec, memory_mib=memory),
+        ports=[port for test in members for port in test.metadata.required_host_ports],
+        tokens=[token for test in members for token in test.metadata.tokens],
+    )
 
 
 def opt_out(test: ExternalTest) -> frozenset[str]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.util.deadline import Deadline
-from harness.util.locks import exclusive
-from harness.util.paths import cache_root
 from kola.external.bucket import BUCKET, may_share, pack
 from kola.external.bucket_item import bucket_of
 from kola.external.discover import BrokenTest, Discovery, ExternalTest, Root, discover
@@ -23,8 +19,6 @@ from kola.run.plan import RunPlan
 
 ALL_TESTS = Path(__file__).with_name("external.tests")
 """The file from which every chosen test is collected."""
-
-_A_DAY = 86400.0
 
 Entry = ExternalTest | BrokenTest
 
@@ -66,15 +60,6 @@ class ExternalTests:
             item = bucket_of(session, number, bucket, BUCKET)
             item.stash[INFO] = item.bucket_info(self._plan.minutes)
             items.append(item)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Hold the host's ports the test asks for; waiting for them is not the test's time."""
-        with ExitStack() as held:
-            for port in sorted(getattr(item, "ports", ())):
-                lock = cache_root() / "ports" / f"{port}.lock"
-                held.enter_context(exclusive(lock, deadline=Deadline(_A_DAY)))
-            return (yield)
 
 
 class ExternalFile(pytest.File):

@@ -37,6 +37,7 @@ _KNOWN = (
     "ignition",
     "boot",
     "opt_out",
+    "count",
 )
 
 BOOTS = ("auto", "cold", "clone")
@@ -57,7 +58,8 @@ class MachineRequest:
     """One machine a test asks for. `opt_out` names health checks.
 
     `boot` is `auto`, `cold`, or `clone`: of a machine that `ignition` has configured already.
-    `verbatim` is given in place of any config.
+    `verbatim` is given in place of any config. `count` is how many such machines the test has at once,
+    where it says so.
     """
 
     spec: MachineSpec
@@ -65,6 +67,7 @@ class MachineRequest:
     boot: str = "auto"
     opt_out: frozenset[str] = frozenset()
     verbatim: Verbatim | None = None
+    count: int | None = None
 
     @property
     def console_only(self) -> bool:
@@ -114,7 +117,10 @@ def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
             f"machine marker: boot {boot!r}", hint='write boot="cold", boot="clone", or leave it out'
         )
     config, verbatim = _config(words["ignition"]) if "ignition" in words else (None, None)
-    return MachineRequest(spec, config, boot, frozenset(words.get("opt_out", ())), verbatim)
+    count = words.get("count")
+    if count is not None and not (isinstance(count, int) and count > 0):
+        raise ConfigError(f"machine marker: count {count!r}", hint="write how many machines, such as count=2")
+    return MachineRequest(spec, config, boot, frozenset(words.get("opt_out", ())), verbatim, count)
 
 
 def _config(given: Any) -> tuple[IgnitionConfig | None, Verbatim | None]:

@@ -7,6 +7,7 @@ sessions that run no kola tests.
 from kola.plugin.fixtures import distro, machine, machines, new_machine, services
 from kola.plugin.hooks import (
     pytest_addoption,
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure,
     pytest_generate_tests,
@@ -27,6 +28,7 @@ __all__ = [
     "machines",
     "new_machine",
     "pytest_addoption",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from harness.errors import ConfigError, DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
 from harness.machine.machine import Machine
+from harness.machine.spec import MachineSpec
 from harness.machine.ssh import ConnectionLost
 from harness.services import Services
 from harness.util.deadline import Deadline
 from kola.model import FailureKind, TestInfo
+from kola.plugin.admission import Room
 from kola.report.result import TestResult
 
 
@@ -42,9 +44,15 @@ class TestContext:
     in_phase: bool = False
     timeout: TestTimeout | None = None
     subtests: list[TestResult] = field(default_factory=list)
+    room: Room | None = None
 
     def started(self, machine: Machine) -> None:
         self.machines.append(machine)
+
+    def make_room(self, spec: MachineSpec) -> None:
+        """See that one more machine fits into what the test was promised, or into the host."""
+        if self.room is not None:
+            self.room.make(self.machines, spec)
 
     def blame(self, error: BaseException) -> None:
         """Remember the first failure; what follows is mostly its consequence."""

@@ -13,20 +13,8 @@ from harness.artifact import Distro
 from harness.machine.machine import Machine
 from harness.platform.qemu.private import PrivateNetwork
 from harness.services import Services
-from kola.machines import MachineRequest, request_from_markers
 from kola.plugin.keys import CONTEXT, STATE
-from kola.plugin.state import WorkerState
-
-
-def _request(item: pytest.Item, state: WorkerState, **overrides: Any) -> MachineRequest:
-    markers = [dict(mark.kwargs) for mark in item.iter_markers("machine")]
-    line = item.location[1]
-    return request_from_markers(
-        state.plan.base_spec(),
-        [*reversed(markers), overrides],
-        source=item.path,
-        line=line + 1 if line is not None else None,
-    )
+from kola.plugin.needs import request_of
 
 
 @pytest.fixture
@@ -39,9 +27,10 @@ def new_machine(request: pytest.FixtureRequest) -> Callable[..., Machine]:
     state, context = item.config.stash[STATE], item.stash[CONTEXT]
 
     def make(*, wait: bool = True, **overrides: Any) -> Machine:
-        wanted = _request(item, state, **overrides)
+        wanted = request_of(item, state.plan, **overrides)
         if context.services is not None:
             wanted = replace(wanted, spec=replace(wanted.spec, reachable=context.services.reachable()))
+        context.make_room(wanted.spec)
         give: Callable[..., Machine] = state.lessor.lease if wait else state.lessor.start
         return give(wanted, context)
 

@@ -15,12 +15,14 @@ import pytest
 from harness.errors import ConfigError
 from kola.plugin import protocol
 from kola.plugin.attach import to_allure
+from kola.plugin.doorkeeper import Doorkeeper
 from kola.plugin.items import identify
 from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
+from kola.plugin.needs import write_needs
 from kola.plugin.recorder import Recorder
 from kola.plugin.state import WorkerState
 from kola.plugin.watchdog import phase, watch
-from kola.plugin.worker import die_with_parent, run_without_prefetch
+from kola.plugin.worker import FIRST_WORKER, die_with_parent, run_without_prefetch
 from kola.run.arguments import add_run_arguments
 from kola.run.plan import RunPlan
 from kola.run.resolve import resolve
@@ -99,8 +101,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     plan = config.stash.get(PLAN, None)
     if plan is None or config.option.collectonly:
         return
-    config.stash[STATE] = WorkerState(plan)
-    if hasattr(config, "workerinput"):
+    in_worker = hasattr(config, "workerinput")
+    config.stash[STATE] = WorkerState(plan, scheduled=in_worker)
+    config.pluginmanager.register(Doorkeeper(), "kola-doorkeeper")
+    if in_worker:
         run_without_prefetch(config)
 
 
@@ -139,6 +143,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
     items[:] = kept
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The first worker tells what tests need, before xdist tells that it has collected them."""
+    config = session.config
+    worker = getattr(config, "workerinput", {}).get("workerid")
+    if worker == FIRST_WORKER and PLAN in config.stash:
+        write_needs(session.items, config.stash[PLAN])
 
 
 def _base_name(name: str) -> str:

@@ -12,9 +12,12 @@ from _pytest.runner import runtestprotocol
 import harness
 from harness.errors import HarnessError
 from kola.model import FailureKind, TestInfo, Verdict
+from kola.plugin.admission import Room
 from kola.plugin.attach import to_junit
 from kola.plugin.context import TestContext
 from kola.plugin.keys import CONTEXT, INFO, STATE
+from kola.plugin.needs import need_of
+from kola.plugin.state import WorkerState
 from kola.report.result import TestResult
 
 _HARNESS = Path(harness.__file__).parent
@@ -36,8 +39,13 @@ class _Session:
 
 
 def run(item: pytest.Item) -> None:
-    """Run a kola test, again on a fresh machine where that is due, and report it."""
+    """Run a kola test once it has what it needs, again on a fresh machine where due, and report it."""
     state = item.config.stash[STATE]
+    with state.admission.admit(item.nodeid, need_of(item, state.plan)) as room:
+        _run(item, state, room)
+
+
+def _run(item: pytest.Item, state: WorkerState, room: Room) -> None:
     info = item.stash[INFO]
     location = (*item.location[:2], info.name)
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=location)
@@ -47,7 +55,7 @@ def run(item: pytest.Item) -> None:
     attempts = 0
     while True:
         attempts += 1
-        context = state.context(info)
+        context = state.context(info, room)
         item.stash[CONTEXT] = context
         reports = _attempt(item)
         if first is None:
@@ -55,6 +63,7 @@ def run(item: pytest.Item) -> None:
         if (
             attempts == 1
             and context.kind is not None
+            and not room.refused
             and _second_chance(context.kind, rerun=state.plan.rerun)
         ):
             state.events.emit("notice", test=info.name, text=f"{context.cause}: trying on a fresh machine")

@@ -9,6 +9,7 @@ from harness.platform.qemu.platform import QemuPlatform
 from harness.util.deadline import Deadline
 from kola.machines import Lessor
 from kola.model import TestInfo
+from kola.plugin.admission import Admission, Room
 from kola.plugin.context import TestContext
 from kola.report.events import EventLog
 from kola.report.layout import EVENTS_FILE, directory_of_test
@@ -16,10 +17,11 @@ from kola.run.plan import RunPlan
 
 
 class WorkerState:
-    """One per pytest process; made when the first kola test is met."""
+    """One per pytest process. `scheduled` where another process decides which test starts when."""
 
-    def __init__(self, plan: RunPlan) -> None:
+    def __init__(self, plan: RunPlan, *, scheduled: bool) -> None:
         self.plan = plan
+        self.admission = Admission(scheduled=scheduled)
         self.events = EventLog(plan.output / EVENTS_FILE)
 
     @cached_property
@@ -31,7 +33,7 @@ class WorkerState:
         minutes = info.minutes if info.minutes is not None else self.plan.minutes
         return minutes * 60 * self.lessor.scale * (1 + self.plan.extend / 100)
 
-    def context(self, info: TestInfo) -> TestContext:
+    def context(self, info: TestInfo, room: Room) -> TestContext:
         directory = self.plan.output / directory_of_test(info.name)
         directory.mkdir(parents=True, exist_ok=True)
         return TestContext(
@@ -39,6 +41,7 @@ class WorkerState:
             directory=directory,
             deadline=Deadline(self.seconds(info)),
             publish=self._publisher(info.name),
+            room=room,
         )
 
     def _publisher(self, test: str) -> Callable[..., None]:
@@ -49,3 +52,4 @@ class WorkerState:
 
     def close(self) -> None:
         self.events.close()
+        self.admission.close()

@@ -11,6 +11,8 @@ import pytest
 
 _PR_SET_PDEATHSIG = 1
 
+FIRST_WORKER = "gw0"
+
 
 def die_with_parent() -> None:
     """Have the kernel kill this process when the one that started it ends (prctl(2))."""

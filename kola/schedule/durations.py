@@ -23,9 +23,14 @@ class Durations:
     names: Mapping[str, float]
     nodeids: Mapping[str, float]
 
-    def order(self, nodeids: Sequence[str]) -> list[int]:
-        """Indices, longest first; what was never timed comes first of all, in its own order."""
-        return sorted(range(len(nodeids)), key=lambda index: -self.nodeids.get(nodeids[index], float("inf")))
+    def order(self, nodeids: Sequence[str], weights: Mapping[str, float] | None = None) -> list[int]:
+        """Indices, longest first; what was never timed comes first of all. `weights` decide among equals."""
+        known, heavy = self.nodeids, weights or {}
+
+        def lightness(index: int) -> tuple[float, float]:
+            return -known.get(nodeids[index], float("inf")), -heavy.get(nodeids[index], 0)
+
+        return sorted(range(len(nodeids)), key=lightness)
 
 
 def record_file() -> Path:

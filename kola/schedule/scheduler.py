@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from xdist.workermanage import WorkerController
 
-Order = Callable[[Sequence[str]], list[int]]
+from kola.schedule.need import Need
+from kola.schedule.pending import Pending
+
+Order = Callable[[Sequence[str], Mapping[str, float]], list[int]]
 CRASH_ATTEMPTS = 2
+_NOTHING = Need()
+
+
+class Grants(Protocol):
+    """Who decides whether a test may start; see kola.schedule.gate."""
+
+    def ask(self, label: str, need: Need) -> str | None: ...
+
+    def release(self, label: str) -> None: ...
 
 
 class KolaScheduling:
-    """Each idle worker gets the first pending test; `order` sorts them, heaviest first.
+    """Each idle worker gets the first pending test whose need is granted; `order` sorts them.
 
-    A test whose worker crashed runs once more, on the worker that replaces it.
+    A test whose need can never be met is handed out as well: its worker finds so, too, and says it. A
+    test whose worker crashed runs once more, on the worker that replaces it. `needs` is asked once, when
+    all workers have collected; `look_again_later` is called while an idle worker waits for a grant.
     """
 
-    def __init__(self, config: Any, order: Order) -> None:
+    def __init__(
+        self,
+        config: Any,
+        order: Order,
+        *,
+        needs: Callable[[], Mapping[str, Need]] = dict,
+        grants: Grants | None = None,
+        look_again_later: Callable[[], None] = lambda: None,
+    ) -> None:
         self._numnodes = len(config.getvalue("tx") or []) or int(config.getvalue("numprocesses") or 1)
         self._order = order
+        self._read_needs = needs
+        self._grants = grants
+        self._look_again_later = look_again_later
         self._ids: list[str] | None = None
+        self._index: dict[str, int] = {}
         self._collected: dict[WorkerController, Sequence[str]] = {}
         self._running: dict[WorkerController, int | None] = {}
-        self._pending: list[int] = []
+        self._pending = Pending([], [])
         self._crashes: dict[str, int] = {}
         self._started = False
 
@@ -53,29 +79,54 @@ class KolaScheduling:
             raise RuntimeError(f"{node.gateway.id} collected other tests than the first worker did")
         if self._ids is None:
             self._ids = list(collection)
+            self._index = {nodeid: index for index, nodeid in enumerate(self._ids)}
 
     def schedule(self) -> None:
         if not self._started:
             self._started = True
-            self._pending = self._order(self._ids or [])
+            ids, needs = self._ids or [], self._read_needs()
+            weights = {nodeid: need.memory_mib for nodeid, need in needs.items()}
+            self._pending = Pending(self._order(ids, weights), [needs.get(name, _NOTHING) for name in ids])
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Give every idle worker a test that may start now."""
         for node in self._running:
             self._feed(node)
 
     def _feed(self, node: WorkerController) -> None:
-        if self._running[node] is None and self._pending and node in self._collected:
-            index = self._pending.pop(0)
+        if self._running[node] is not None or not self._pending or node not in self._collected:
+            return
+        index = self._startable()
+        if index is None:
+            self._look_again_later()
+        else:
             self._running[node] = index
             node.send_runtest_some([index])
 
+    def _startable(self) -> int | None:
+        for index, need in self._pending.heads():
+            if self._grants is None or not need or self._grants.ask(self._name(index), need) is not None:
+                self._pending.remove_head(need)
+                return index
+        return None
+
+    def _name(self, index: int) -> str:
+        return (self._ids or [])[index]
+
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
         self._running[node] = None
-        self._feed(node)
+        self._release(item_index)
+        self.look_again()
+
+    def _release(self, index: int) -> None:
+        if self._grants is not None:
+            self._grants.release(self._name(index))
 
     def mark_test_pending(self, item: str) -> None:
         """Put a test back in front; a replacement worker takes it."""
-        self._pending.insert(0, (self._ids or []).index(item))
-        for node in self._running:
-            self._feed(node)
+        self._pending.put_first(self._index[item])
+        self.look_again()
 
     def may_retry(self, item: str) -> bool:
         """Whether a test whose worker crashed gets another go."""
@@ -89,4 +140,7 @@ class KolaScheduling:
         """The test it was running, if any."""
         index = self._running.pop(node)
         self._collected.pop(node, None)
-        return None if index is None or self._ids is None else self._ids[index]
+        if index is None or self._ids is None:
+            return None
+        self._release(index)
+        return self._ids[index]

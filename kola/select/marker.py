@@ -40,6 +40,8 @@ def info_from_marker(
             fields[field] = read(value)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"kola marker: {key}: {error}", file=path, line=line) from error
+    if isinstance(fields.get("exclusive"), tuple):
+        fields["tokens"] = fields.pop("exclusive")
     fields.setdefault("name", default_name(suite, module, function))
     fields.setdefault("description", (docstring or "").strip().partition("\n")[0].strip())
     return TestInfo(**fields, source=path, line=line)
@@ -84,6 +86,18 @@ def _flag(value: object) -> bool:
     return value
 
 
+def _exclusive(value: object) -> bool | tuple[str, ...]:
+    """True or False, or the names of what the test must have to itself."""
+    return value if isinstance(value, bool) else _words(value)
+
+
+def _ports(value: object) -> tuple[int, ...]:
+    ports = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
+        raise ValueError(f"expected ports such as [8080], not {value!r}")
+    return tuple(ports)
+
+
 def _words(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(value.split())
@@ -114,7 +128,8 @@ _KEYWORDS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "distros": ("distros", _selector),
     "firmware": ("firmware", _selector),
     "needs": ("needs", _features),
-    "exclusive": ("exclusive", _flag),
+    "exclusive": ("exclusive", _exclusive),
+    "host_ports": ("host_ports", _ports),
     "conflicts": ("conflicts", _words),
     "timeout": ("minutes", parse_minutes),
     "creation_date": ("grace_until", lambda value: grace_end(parse_date(value)).isoformat()),

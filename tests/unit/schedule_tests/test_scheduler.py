@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kola.schedule import KolaScheduling, durations
+from kola.schedule.need import Need
 
 
 class Worker:
@@ -31,7 +32,7 @@ class Config:
 
 
 def started(order: list[int], *workers: Worker) -> KolaScheduling:
-    scheduling = KolaScheduling(Config(), lambda ids: list(order))
+    scheduling = KolaScheduling(Config(), lambda ids, weights: list(order))
     for worker in workers:
         scheduling.add_node(worker)
         scheduling.add_node_collection(worker, ["a", "b", "c", "d"])
@@ -56,8 +57,81 @@ def test_no_test_waits_behind_a_long_one() -> None:
     assert scheduling.tests_finished
 
 
+class Grants:
+    """Memory for `room` MiB at once."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.held: dict[str, Need] = {}
+
+    def ask(self, label: str, need: Need) -> str | None:
+        if need.memory_mib > 1000:
+            return "never"
+        if sum(had.memory_mib for had in self.held.values()) + need.memory_mib > self.room:
+            return None
+        self.held[label] = need
+        return ""
+
+    def release(self, label: str) -> None:
+        self.held.pop(label, None)
+
+
+def restricted(needs: dict[str, Need], *workers: Worker) -> tuple[KolaScheduling, Grants, list[bool]]:
+    grants, alarms = Grants(100), list[bool]()
+    scheduling = KolaScheduling(
+        Config(),
+        lambda ids, weights: [0, 1, 2, 3],
+        needs=lambda: needs,
+        grants=grants,
+        look_again_later=lambda: alarms.append(True),
+    )
+    for worker in workers:
+        scheduling.add_node(worker)
+        scheduling.add_node_collection(worker, ["a", "b", "c", "d"])
+    scheduling.schedule()
+    return scheduling, grants, alarms
+
+
+def test_what_does_not_fit_lets_others_go_first_and_comes_as_soon_as_it_fits() -> None:
+    one, two = Worker(), Worker()
+    needs = {"a": Need(80), "b": Need(90), "c": Need(20), "d": Need(90)}
+    scheduling, grants, alarms = restricted(needs, one, two)
+    assert (one.given, two.given) == ([0], [2])
+    scheduling.mark_test_complete(two, 2)
+    assert two.given == [2], "neither b nor d fits beside a"
+    assert alarms
+    scheduling.mark_test_complete(one, 0)
+    assert sorted(one.given + two.given) == [0, 1, 2]
+    assert list(grants.held) == ["b"]
+
+
+def test_room_that_others_make_is_found_when_the_alarm_rings() -> None:
+    one, two = Worker(), Worker()
+    scheduling, grants, _ = restricted({"a": Need(60), "b": Need(60), "c": Need(60), "d": Need(60)}, one, two)
+    assert two.given == []
+    grants.room = 200
+    scheduling.look_again()
+    assert two.given == [1]
+
+
+def test_what_can_never_be_met_is_handed_out_to_fail() -> None:
+    one, two = Worker(), Worker()
+    restricted({"a": Need(90), "b": Need(5000), "c": Need(90), "d": Need(90)}, one, two)
+    assert (one.given, two.given) == ([0], [1])
+
+
+def test_a_crashed_workers_grant_is_free_again() -> None:
+    one, two = Worker(), Worker()
+    scheduling, grants, _ = restricted({"a": Need(90), "b": Need(90)}, one, two)
+    assert (one.given, two.given) == ([0], [2])
+    assert scheduling.remove_node(one) == "a"
+    assert not grants.held
+    scheduling.mark_test_complete(two, 2)
+    assert two.given == [2, 1]
+
+
 def test_it_waits_for_every_worker_to_collect() -> None:
-    scheduling = KolaScheduling(Config(), lambda ids: [0])
+    scheduling = KolaScheduling(Config(), lambda ids, weights: [0])
     first = Worker()
     scheduling.add_node(first)
     scheduling.add_node_collection(first, ["a"])
@@ -82,7 +156,7 @@ def test_a_crash_costs_only_the_test_that_ran_and_it_runs_once_more() -> None:
 
 def test_a_worker_that_collected_something_else_is_refused() -> None:
     one, other = Worker(), Worker()
-    scheduling = KolaScheduling(Config(), lambda ids: [])
+    scheduling = KolaScheduling(Config(), lambda ids, weights: [])
     scheduling.add_node(one)
     scheduling.add_node(other)
     scheduling.add_node_collection(one, ["a"])
@@ -95,6 +169,11 @@ def test_the_longest_start_first_and_the_unknown_before_them(tmp_path: Path) -> 
     file = tmp_path / "durations.json"
     durations.record([("quick", "q", 1.0), ("slow", "s", 9.0)], file)
     assert durations.load(file).order(["q", "s", "new"]) == [2, 1, 0]
+
+
+def test_among_equals_the_heavier_starts_first() -> None:
+    known = durations.Durations({}, {"a": 3.0, "b": 3.0, "c": 9.0})
+    assert known.order(["a", "b", "new", "c"], {"b": 2048}) == [2, 3, 1, 0]
 
 
 def test_a_record_blends_into_what_was(tmp_path: Path) -> None:

@@ -170,10 +170,17 @@ def test_marker_values() -> None:
     assert (test.exclusive, test.conflicts, test.grace_until) == (False, ("a.b",), "2026-03-31")
 
 
+def test_what_a_test_must_have_to_itself() -> None:
+    test = from_marker(exclusive="registry mirror", host_ports=[8080])
+    assert (test.exclusive, test.tokens, test.host_ports) == (True, ("registry", "mirror"), (8080,))
+
+
 @pytest.mark.parametrize(
     "kwargs",
     [
         {"tags": 1},
+        {"host_ports": [0]},
+        {"host_ports": "http"},
         {"name": "a b"},
         {"name": "a*"},
         {"exclusive": 1},

@@ -1,0 +1,73 @@
+"""What each collected test will take of the host, told to the process that schedules them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ConfigError
+from kola.machines import MachineRequest, request_from_markers
+from kola.plugin.keys import INFO
+from kola.run.plan import RunPlan
+from kola.schedule.need import Need
+
+_FILE = ".needs.json"
+_SEVERAL = 2
+"""Machines of a test that leases several and does not say how many (`count`)."""
+
+
+def request_of(item: pytest.Item, plan: RunPlan, **overrides: Any) -> MachineRequest:
+    """What the test's machine markers ask for, `overrides` over them. Raises ConfigError."""
+    markers = [dict(mark.kwargs) for mark in item.iter_markers("machine")]
+    line = item.location[1]
+    return request_from_markers(
+        plan.base_spec(),
+        [*reversed(markers), overrides],
+        source=item.path,
+        line=line + 1 if line is not None else None,
+    )
+
+
+def need_of(item: pytest.Item, plan: RunPlan) -> Need:
+    """Nothing for what is no test of kola's, or is wrong, as it will say itself."""
+    info = item.stash.get(INFO, None)
+    if info is None:
+        return Need()
+    own = getattr(item, "need", None)
+    if own is not None:
+        need: Need = own(plan)
+        return need
+    used = frozenset(getattr(item, "fixturenames", ()))
+    try:
+        request = request_of(item, plan)
+    except (ConfigError, TypeError, ValueError, AttributeError):
+        return Need()
+    count = request.count or (_SEVERAL if "machines" in used else 1)
+    if "new_machine" not in used:
+        count = 0
+    return Need.of(request.spec, count, ports=info.host_ports, tokens=info.tokens)
+
+
+def write_needs(items: Iterable[pytest.Item], plan: RunPlan) -> None:
+    """For the process that schedules, which collects nothing itself; to be written by one worker only."""
+    needs = {item.nodeid: need.to_json() for item in items if (need := need_of(item, plan))}
+    path = plan.output / _FILE
+    fresh = path.with_name(f"{_FILE}.{os.getpid()}")
+    fresh.write_text(json.dumps(needs))
+    fresh.replace(path)
+
+
+def read_needs(output: Path) -> Mapping[str, Need]:
+    """By node id; what is not there needs nothing."""
+    path = output / _FILE
+    with contextlib.suppress(FileNotFoundError):
+        content = json.loads(path.read_text())
+        path.unlink()
+        return {nodeid: Need.from_json(need) for nodeid, need in content.items()}
+    return {}
