@@ -47,11 +47,14 @@ BROKEN = {
 
 
 def test_the_reference_os_keeps_its_promises(reference: Path, tmp_path: Path) -> None:
-    """The whole suite, in parallel: at least 20 verdicts, all of them passes."""
-    outcome = kola_run(reference, tmp_path / "out", "--parallel", "2")
+    """All that holds of a machine as it comes, and a test or two of every other suite: all of them pass.
+
+    The suites as a whole take four times as long: that is `make run`.
+    """
+    outcome = kola_run(reference, tmp_path / "out", "--parallel", "2", "--tag", "defaults,smoke")
     assert outcome.failed() == set(), outcome.printed
     assert outcome.code == 0
-    assert sum(test["result"] == "PASS" for test in outcome.tests.values()) >= 20
+    assert sum(test["result"] == "PASS" for test in outcome.tests.values()) >= 40
     assert outcome.printed.rstrip().endswith(f"PASS, output in {tmp_path / 'out'}")
     boots = {how for test in outcome.tests.values() for how in test["boot"]}
     assert {"cold", "clone"} <= boots

@@ -1,0 +1,1 @@
+"""What Ignition makes of a config at the first boot."""
