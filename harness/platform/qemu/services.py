@@ -26,5 +26,6 @@ def words(spec: MachineSpec) -> str:
 
 
 def _rule(forward: GuestForward) -> str:
-    command = f"{CONNECTOR} -t {_LINGER} - ABSTRACT-CONNECT:{forward.socket}"
+    # Standard error is the guest's connection too: what socat has to complain of is not for the guest.
+    command = f"{CONNECTOR} -lf /dev/null -t {_LINGER} - ABSTRACT-CONNECT:{forward.socket}"
     return f"tcp:{forward.address}:{forward.port}-cmd:{command}"

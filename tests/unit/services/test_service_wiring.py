@@ -68,7 +68,7 @@ def test_qemu_is_told_and_stays_restricted() -> None:
     forwards = (GuestForward("10.0.2.100", 80, "kola-http-1"),)
     spec = replace(SPEC, reachable=Reachable(forwards, tftp=Path("/a,b")))
     assert words_of_services.words(spec) == (
-        ",guestfwd=tcp:10.0.2.100:80-cmd:socat -t 60 - ABSTRACT-CONNECT:kola-http-1,tftp=/a,,b"
+        ",guestfwd=tcp:10.0.2.100:80-cmd:socat -lf /dev/null -t 60 - ABSTRACT-CONNECT:kola-http-1,tftp=/a,,b"
     )
     assert words_of_services.words(SPEC) == ""
 
