@@ -4,7 +4,7 @@ Loaded by `-p kola.plugin` (which `kola run` passes) or by the checkout's confte
 sessions that run no kola tests.
 """
 
-from kola.plugin.fixtures import distro, machine, machines, new_machine, services
+from kola.plugin.fixtures import distro, machine, machines, new_machine, services, way_in
 from kola.plugin.hooks import (
     pytest_addoption,
     pytest_collection_finish,
@@ -44,4 +44,5 @@ __all__ = [
     "pytest_xdist_make_scheduler",
     "services",
     "upgrade",
+    "way_in",
 ]

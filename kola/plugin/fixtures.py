@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.artifact import Distro
+from harness.ignition import IgnitionConfig
 from harness.machine.machine import Machine
 from harness.platform.qemu.private import PrivateNetwork
 from harness.services import Services
@@ -74,9 +75,18 @@ def services(request: pytest.FixtureRequest) -> Iterator[Services]:
 
 
 @pytest.fixture
+def way_in(request: pytest.FixtureRequest) -> IgnitionConfig:
+    """What the harness adds to every machine's config, keys above all.
+
+    A test needs it whose own config makes Ignition take another one instead.
+    """
+    return request.config.stash[STATE].lessor.config(None)
+
+
+@pytest.fixture
 def distro(request: pytest.FixtureRequest) -> Distro:
     """The profile of the distribution under test."""
     return request.config.stash[STATE].plan.distro
 
 
-__all__ = ["distro", "machine", "machines", "new_machine", "services"]
+__all__ = ["distro", "machine", "machines", "new_machine", "services", "way_in"]
