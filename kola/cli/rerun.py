@@ -7,13 +7,13 @@ import argparse
 from kola.cli import run as run_command
 from kola.cli.output import default_base
 from kola.report.rerun import as_pattern, failed_names, last_report
-from kola.run.arguments import add_run_arguments
+from kola.run.arguments import add_command_arguments
 from kola.select.options import workdir
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("rerun", help="run again what failed in the last run", description=__doc__)
-    add_run_arguments(parser)
+    add_command_arguments(parser)
     parser.set_defaults(func=run)
 
 

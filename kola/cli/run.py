@@ -10,9 +10,11 @@ import sys
 import pytest
 
 from harness.platform.qemu.accel import proven
+from kola.cli.handover import HandOver
+from kola.cli.verify import verify_clones
 from kola.external.plugin import ALL_TESTS
 from kola.plugin.recorder import Recorder
-from kola.run.arguments import add_run_arguments
+from kola.run.arguments import add_command_arguments
 from kola.run.plan import RunPlan
 from kola.run.resolve import Resolved, resolve
 from kola.schedule.budget import workers
@@ -23,7 +25,7 @@ USAGE = 2
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("run", help="run tests against a build", description=__doc__)
-    add_run_arguments(parser)
+    add_command_arguments(parser)
     parser.set_defaults(func=run)
 
 
@@ -35,10 +37,26 @@ def run(args: argparse.Namespace) -> int:
     if accelerator.note:
         _tell(f"accelerator: {accelerator.name}, since {accelerator.note}; deadlines ×{accelerator.scale}")
     count = workers(args.parallel, plan)
-    return _pytest(args, resolved, count)
+    verifies = bool(getattr(args, "verify_clones", False))
+    handed = HandOver(args, resolved, closes=not verifies)
+    status = _pytest(args, handed, count)
+    recorder = handed.recorder
+    if recorder is None or recorder.run is None:
+        return USAGE if status == pytest.ExitCode.USAGE_ERROR else 1
+    if verifies:
+
+        def again(sample: Resolved) -> Recorder | None:
+            second = HandOver(args, sample, closes=False, timed=False)
+            _pytest(args, second, min(count, len(sample.plan.tests)))
+            return second.recorder
+
+        verify_clones(recorder, again, resolved)
+        recorder.close()
+    return int(recorder.run.exit_code)
 
 
-def _pytest(args: argparse.Namespace, resolved: Resolved, count: int) -> int:
+def _pytest(args: argparse.Namespace, handed: HandOver, count: int) -> int:
+    resolved = handed.resolved
     plan, reports = resolved.plan, resolved.output.reports
     if not plan.tests:
         count = 1
@@ -64,12 +82,7 @@ def _pytest(args: argparse.Namespace, resolved: Resolved, count: int) -> int:
         argv += ["--alluredir", str(reports / "allure")]
     argv += shlex.split(args.pytest_args)
     argv += _paths(plan, resolved)
-    hand_over = _HandOver(args, resolved)
-    status = pytest.main(argv, plugins=[hand_over])
-    recorder = hand_over.recorder
-    if recorder is None or recorder.run is None:
-        return USAGE if status == pytest.ExitCode.USAGE_ERROR else 1
-    return int(recorder.run.exit_code)
+    return int(pytest.main(argv, plugins=[handed]))
 
 
 def _paths(plan: RunPlan, resolved: Resolved) -> list[str]:
@@ -78,49 +91,11 @@ def _paths(plan: RunPlan, resolved: Resolved) -> list[str]:
     sources = {
         info.source
         for name in plan.tests
-        if (info := resolved.infos.get(origins.get(name, name))) is not None and info.source is not None
+        if (info := resolved.infos.get(origins.get(name, name.partition("[")[0]))) is not None
+        and info.source is not None
     }
     root = own_root()
     return sorted({str(source if source.is_relative_to(root) else ALL_TESTS) for source in sources})
-
-
-class _HandOver:
-    """Gives the plugin what was resolved here, and finds its recorder again."""
-
-    def __init__(self, args: argparse.Namespace, resolved: Resolved) -> None:
-        self._args = args
-        self._resolved = resolved
-        self._config: pytest.Config | None = None
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        self._config = config
-        config.option.kola_resolved = self._resolved
-        config.option.kola_warn_exits_77 = self._args.on_warn_failure_exit_77
-        config.option.kola_tapfile = self._args.tapfile
-        config.option.kola_flags = _flags(self._args)
-
-    @property
-    def recorder(self) -> Recorder | None:
-        if self._config is None:
-            return None
-        found = self._config.pluginmanager.get_plugin("kola-recorder")
-        return found if isinstance(found, Recorder) else None
-
-
-def _flags(args: argparse.Namespace) -> list[str]:
-    """What was typed besides patterns, for the command that runs one test again.
-
-    Without `--output-dir`: running again must not erase what is being looked into.
-    """
-    words = iter(sys.argv[2:])
-    kept = []
-    for word in words:
-        if word == "--output-dir":
-            next(words, None)
-        elif not word.startswith("--output-dir=") and word not in args.patterns:
-            kept.append(word)
-    return kept
 
 
 def _tell(message: str) -> None:

@@ -47,6 +47,8 @@ class Recorder:
         self.console = Console(sys.stdout)
         self.run: RunResult | None = None
         args = config.option
+        self._closes = bool(getattr(args, "kola_closes", True))
+        self._timed = bool(getattr(args, "kola_timed", True))
         self._warn_exits_77 = bool(getattr(args, "kola_warn_exits_77", False))
         self._tapfile: Path | None = getattr(args, "kola_tapfile", None)
         self._events = EventLog(resolved.output.events)
@@ -166,13 +168,19 @@ class Recorder:
             notices=self._resolved.chosen.notices,
             interrupted=self._interrupted,
         )
+        self.write()
+        if self._timed:
+            durations.record((test.name, test.nodeid, test.seconds) for test in tests if test.nodeid)
+        self._events.emit("run-end", exit_code=int(code))
+        self._events.close()
+
+    def write(self) -> None:
+        """The reports of the run as it is known now."""
+        assert self.run is not None
         write_report(self.run, self._resolved.output.report_json)
         write_tap(self.run, self._resolved.output.tap)
         if self._tapfile is not None:
             write_tap(self.run, self._tapfile)
-        durations.record((test.name, test.nodeid, test.seconds) for test in tests if test.nodeid)
-        self._events.emit("run-end", exit_code=int(code))
-        self._events.close()
 
     def _missing(self, tests: tuple[TestResult, ...]) -> list[str]:
         """Chosen tests without a verdict: one that silently did not run is a defect of ours.
@@ -184,7 +192,8 @@ class Recorder:
         if self._plain_pytest:
             left = [nodeid for nodeid in self._collected if nodeid not in self._reported]
             return [self._names.get(nodeid, nodeid) for nodeid in left]
-        seen = {one.name.partition("[")[0] for result in tests for one in (result, *result.subtests)}
+        ran = {one.name for result in tests for one in (result, *result.subtests)}
+        seen = ran | {name.partition("[")[0] for name in ran}
         return [name for name in self._plan.tests if name not in seen]
 
     def _again(self, test: TestResult) -> str:
@@ -197,6 +206,11 @@ class Recorder:
         return shlex.join(["kola", "run", *flags, *names])
 
     def pytest_unconfigure(self) -> None:
+        if self._closes:
+            self.close()
+
+    def close(self) -> None:
+        """The last lines on the console."""
         if self.run is not None:
             palette = self.console.palette
             self.console.write(summary(self.run, palette=palette, again=self._again))

@@ -1,6 +1,8 @@
 """What happened, told to people and programs: results, and the reports that are made of them."""
 
 from kola.report.attachments import Attachment, attachments
+from kola.report.clones import compare, sample
+from kola.report.comparison import Comparison
 from kola.report.console import Console, Palette
 from kola.report.events import Event, EventKind, EventLog, read_events
 from kola.report.layout import directory_of_test
@@ -14,6 +16,7 @@ from kola.report.verdict import ExitCode, exit_code, overall, worst
 
 __all__ = [
     "Attachment",
+    "Comparison",
     "Console",
     "Event",
     "EventKind",
@@ -27,12 +30,14 @@ __all__ = [
     "as_pattern",
     "attachments",
     "closing_line",
+    "compare",
     "directory_of_test",
     "exit_code",
     "failed_names",
     "last_report",
     "overall",
     "read_events",
+    "sample",
     "summary",
     "worst",
     "write_properties",

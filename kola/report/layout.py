@@ -12,10 +12,11 @@ TAP_FILE = "test.tap"
 PROPERTIES_FILE = "properties.json"
 EVENTS_FILE = "events.jsonl"
 RERUN = "rerun"
+VERIFY = "verify-clones"
 MARKER = ".harness_temp"
 """The file by which the Go kola, and we, know a directory that may be erased."""
 
-_RESERVED = frozenset({REPORTS, TAP_FILE, PROPERTIES_FILE, EVENTS_FILE, RERUN, MARKER})
+_RESERVED = frozenset({REPORTS, TAP_FILE, PROPERTIES_FILE, EVENTS_FILE, RERUN, VERIFY, MARKER})
 _UNSAFE = re.compile(r"[^\w.+@=#\[\]-]")
 _LONGEST = 160
 

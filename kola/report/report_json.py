@@ -37,6 +37,7 @@ def report(run: RunResult) -> dict[str, Any]:
         "filtered": [{"name": f.name, "stage": f.stage, "reason": f.reason} for f in run.filtered],
         "notices": list(run.notices),
         "interrupted": run.interrupted,
+        "clones": [comparison.to_json() for comparison in run.clones],
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kola.model import FailureKind, Verdict
+from kola.report.comparison import Comparison
 
 RESULT_FORMAT = 1
 
@@ -96,6 +97,7 @@ class Filtered:
 class RunResult:
     """Everything a report says about one run. `version` is the build id; `started` carries its zone.
 
+    `clones` compares tests in clones with cold ones, on request.
     `exit_code` is what the process ends with, decided by `kola.report.verdict.exit_code`.
     """
 
@@ -111,6 +113,11 @@ class RunResult:
     notices: tuple[str, ...] = ()
     arch: str = ""
     interrupted: str = ""
+    clones: tuple[Comparison, ...] = ()
+
+    @property
+    def disagreements(self) -> tuple[Comparison, ...]:
+        return tuple(comparison for comparison in self.clones if comparison.disagrees)
 
     def count(self, verdict: Verdict) -> int:
         return sum(test.verdict is verdict for test in self.tests)
@@ -130,6 +137,7 @@ class RunResult:
             "notices": list(self.notices),
             "arch": self.arch,
             "interrupted": self.interrupted,
+            "clones": [comparison.to_json() for comparison in self.clones],
         }
 
     @classmethod
@@ -150,4 +158,5 @@ class RunResult:
             notices=tuple(data["notices"]),
             arch=data["arch"],
             interrupted=data["interrupted"],
+            clones=tuple(Comparison.from_json(entry) for entry in data["clones"]),
         )

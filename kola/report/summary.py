@@ -46,6 +46,7 @@ def summary(
         _filtered(run, palette),
         _skipped(run.tests, palette),
         _short(run.tests, palette),
+        _clones(run, palette),
         *[_failure(run, test, palette, repeat(test)) for test in run.tests if test.failed],
         _counts(run, palette),
     ]
@@ -54,7 +55,8 @@ def summary(
 
 def closing_line(run: RunResult, *, palette: Palette) -> str:
     """kola's last line: PASS or FAIL, by the exit status' own measure, and where everything is."""
-    verdict = Verdict.FAIL if run.count(Verdict.FAIL) or run.interrupted else Verdict.PASS
+    bad = run.count(Verdict.FAIL) or run.interrupted or run.disagreements
+    verdict = Verdict.FAIL if bad else Verdict.PASS
     return f"{palette.verdict(verdict)}, output in {run.output_dir}\n"
 
 
@@ -97,6 +99,21 @@ def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -
         f"      files  {_directory(run.output_dir, test)}",
         f"      again  {command}",
     ]
+
+
+def _clones(run: RunResult, palette: Palette) -> list[str]:
+    """What came of `--verify-clones`; what disagrees with its name and files."""
+    if not run.clones:
+        return []
+    agreed = sum(one.known and not one.disagrees for one in run.clones)
+    lines = [f"{palette.bold('CLONES')}  {agreed} of {len(run.clones)} verified with a cold boot agree"]
+    for one in run.clones:
+        if one.disagrees:
+            lines.append(f"{palette.verdict(Verdict.FAIL, 'CLONE')}  {shorten(plain(one.sentence))}")
+            lines += [f"      files  {run.output_dir / path}" for path in one.machines]
+        elif not one.known:
+            lines.append(f"      {shorten(plain(one.sentence))}")
+    return lines
 
 
 def _most_telling(test: TestResult) -> str:

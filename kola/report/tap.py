@@ -20,6 +20,8 @@ def tap(run: RunResult) -> str:
     lines = [f"1..{len(run.tests)}"]
     for test in run.tests:
         lines.extend(_lines(test))
+    for comparison in run.disagreements:
+        lines.append(f"# CLONE {_one_line(comparison.sentence)}")
     if run.interrupted:
         lines.append(f"Bail out! {_escaped(run.interrupted)}")
     return "\n".join(lines) + "\n"

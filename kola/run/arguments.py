@@ -8,6 +8,16 @@ from pathlib import Path
 from kola.select.options import add_selection_arguments
 
 
+def add_command_arguments(parser: argparse.ArgumentParser) -> None:
+    """All of `kola run`: what a plain pytest session takes, and what takes more than one session."""
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--verify-clones",
+        action="store_true",
+        help="run a sample of the tests that ran in clones once more, cold, and fail where they disagree",
+    )
+
+
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Selection, machine, output and behaviour of a run."""
     add_selection_arguments(parser)

@@ -1,0 +1,39 @@
+"""`--verify-clones`: a sample of what clones passed or failed, once more on machines booted for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from kola.cli.output import prepare
+from kola.plugin.recorder import Recorder
+from kola.report.clones import compare, sample
+from kola.report.layout import VERIFY
+from kola.report.verdict import ExitCode
+from kola.run.resolve import Resolved
+
+
+def verify_clones(
+    recorder: Recorder, again: Callable[[Resolved], Recorder | None], resolved: Resolved
+) -> None:
+    """Run the sample cold, by `again`, and add to the run that `recorder` holds what came of it.
+
+    Nothing of a run that was cut short is verified. Raises ConfigError.
+    """
+    run = recorder.run
+    if run is None or run.interrupted:
+        return
+    chosen = sample(run.tests)
+    if not chosen:
+        recorder.console.write("\nno test ran in clones only: there is none to verify\n")
+        return
+    recorder.console.write(f"\nverifying {len(chosen)} of the tests that ran in clones with a cold boot\n")
+    output = prepare(platform=resolved.plan.platform, explicit=resolved.output.path / VERIFY)
+    plan = replace(resolved.plan, output=output.path, boot="cold", tests=tuple(test.name for test in chosen))
+    second = again(replace(resolved, plan=plan, output=output))
+    cold = second.run if second is not None else None
+    clones = tuple(compare(chosen, cold.tests if cold is not None else (), Path(VERIFY)))
+    found = replace(run, clones=clones)
+    recorder.run = replace(found, exit_code=int(ExitCode.FAILED)) if found.disagreements else found
+    recorder.write()
