@@ -38,7 +38,9 @@ class InitramfsChannel:
         if entry is None:
             return
         self._seen = True
-        if entry.identifier == "ignition" and entry.priority <= 3:
+        # Where Ignition finds no syslog, its levels are words.
+        critical = entry.priority <= 3 or entry.message.startswith("CRITICAL")
+        if entry.identifier == "ignition" and critical:
             self._ignition = entry.message
         elif entry.identifier == "systemd" and entry.message.startswith("Failed to start "):
             self._unit = self._unit or entry.message

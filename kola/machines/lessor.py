@@ -19,6 +19,7 @@ from harness.platform.qemu.frozen import obstacle
 from harness.platform.qemu.platform import QemuPlatform
 from harness.platform.qemu.template import PADDED, Recipe, Stage, Template
 from harness.util.deadline import Deadline
+from kola.machines.broken import BrokenBoots
 from kola.machines.request import MachineRequest
 from kola.run.plan import RunPlan
 
@@ -49,6 +50,7 @@ class Lessor:
         self._plan = plan
         self._platform = platform
         self._hopeless: set[tuple[MachineSpec, Stage, IgnitionConfig]] = set()
+        self._broken = BrokenBoots(plan.output / ".broken-boots")
         self._appended = [IgnitionConfig.parse(text) for text in plan.ignition]
 
     @property
@@ -74,7 +76,28 @@ class Lessor:
         return base.merge(*parts)
 
     def lease(self, request: MachineRequest, tenant: Tenant) -> Machine:
-        """A machine that answers and is well, after at most ATTEMPTS tries at getting one."""
+        """A machine that answers and is well, after at most ATTEMPTS tries at getting one.
+
+        One whose like failed to boot twice in this run is not tried again.
+        """
+        if request.verbatim is not None:
+            return self._lease(request, tenant)
+        kind = self._kind(request)
+        self._broken.check(kind, self.opt_out(request))
+        try:
+            return self._lease(request, tenant)
+        except (MachineFailure, DeadlineExceeded) as error:
+            hasty = isinstance(error, DeadlineExceeded) and error.seconds < BOOT_SECONDS * self.scale / 2
+            if not hasty:
+                self._broken.add(kind, tenant.directory.name, error)
+            raise
+
+    def _kind(self, request: MachineRequest) -> str:
+        return self._broken.kind(
+            request.spec, self.config(request.ignition, reachable=request.spec.reachable)
+        )
+
+    def _lease(self, request: MachineRequest, tenant: Tenant) -> Machine:
         if self._may_clone(request):
             own_first_boot = request.ignition is not None and request.boot != "clone"
             make = self._first_boot if own_first_boot else self._clone
@@ -126,7 +149,8 @@ class Lessor:
             config=lambda access: self.config(request.ignition, access),
         )
         limit = tenant.deadline or Deadline(600 * self.scale)
-        template = self._template(recipe, limit, tenant)
+        kind = self._kind(request)
+        template = None if self._broken.seen(kind) else self._template(recipe, limit, tenant, kind)
         if template is None:
             return None
         home = tenant.directory / str(uuid.uuid4())
@@ -176,8 +200,13 @@ class Lessor:
             return machine
         return None
 
-    def _template(self, recipe: Recipe, limit: Deadline, tenant: Tenant) -> Template | None:
-        """None, with a notice, when it cannot be made; a guest that fails is not tried again."""
+    def _template(
+        self, recipe: Recipe, limit: Deadline, tenant: Tenant, kind: str | None = None
+    ) -> Template | None:
+        """None, with a notice, when it cannot be made; a guest that fails is not tried again.
+
+        With `kind` the failure counts as one of that kind of machine.
+        """
         which = (recipe.machine, recipe.stage, recipe.config(self._plan.access))
         if which in self._hopeless:
             return None
@@ -188,6 +217,8 @@ class Lessor:
                 raise
             if isinstance(error, MachineFailure):
                 self._hopeless.add(which)
+                if kind is not None:
+                    self._broken.add(kind, "the template", error)
             tenant.publish("notice", text=f"no template ({error}); booting cold")
             return None
 

@@ -118,6 +118,17 @@ def test_the_initramfs_names_why_ignition_gave_up(tmp_path: Path) -> None:
     assert (tmp_path / "dump").read_bytes().endswith(b"{}\n")
 
 
+def test_ignition_without_syslog_says_its_level_in_words(tmp_path: Path) -> None:
+    incidents = Incidents()
+    channel = InitramfsChannel(tmp_path / "dump", incidents.report)
+    said = "CRITICAL : Ignition failed: hash verification failed"
+    channel(line(said, SYSLOG_IDENTIFIER="ignition", PRIORITY="6") + b"\n")
+    channel(line("files failed", SYSLOG_IDENTIFIER="ignition", PRIORITY="6") + b"\n")
+    channel(line("Failed to start Ignition.", SYSLOG_IDENTIFIER="systemd", PRIORITY="3") + b"\n{}\n")
+    (incident,) = incidents.take()
+    assert incident.message.endswith("hash verification failed")
+
+
 def test_an_initramfs_where_ignition_said_nothing_names_the_unit_that_failed_first(tmp_path: Path) -> None:
     incidents = Incidents()
     channel = InitramfsChannel(tmp_path / "dump", incidents.report)

@@ -1,0 +1,52 @@
+"""A guest that cannot boot is a quick verdict for every test, not a boot for each of them."""
+
+from __future__ import annotations
+
+import pytest
+from fakes.checkout import Checkout
+
+SUITE = """
+@pytest.mark.kola()
+@pytest.mark.parametrize("number", range(6))
+def test_any(machine, number):
+    pass
+
+@pytest.mark.kola()
+@pytest.mark.machine(cpus=2)
+def test_on_another_machine(machine):
+    pass
+"""
+
+
+@pytest.mark.parametrize("boot", ["auto", "cold"])
+def test_no_more_than_a_few_boots_are_spent_on_it(checkout: Checkout, boot: str) -> None:
+    checkout.suite(SUITE)
+    checkout.fake.plan(boots=[{"fault": "kernel-panic"}])
+    ran = checkout.run("--boot", boot, "--parallel", "2")
+    tests = ran.report["tests"]
+    assert len(tests) == 7
+    assert {(test["kind"], test["cause"]) for test in tests} == {("guest", "kernel-panic")}
+    reasons = [test["reason"] for test in tests if "none was made for this test" in test["reason"]]
+    assert len(reasons) >= 3
+    assert all("Attempted to kill init" in reason for reason in reasons)
+    started = list(ran.output.rglob("qemu-command.txt"))
+    assert len(started) <= 4
+
+
+def test_what_the_test_expects_is_not_held_against_it(checkout: Checkout) -> None:
+    """A test that opts out of what went wrong still gets its machine."""
+    checkout.suite("""
+        @pytest.mark.kola()
+        @pytest.mark.parametrize("number", range(3))
+        def test_strict(machine, number):
+            pass
+
+        @pytest.mark.kola()
+        @pytest.mark.machine(opt_out=["failed-unit"])
+        def test_tolerant(machine):
+            pass
+    """)
+    checkout.fake.plan(failed_units=["broken.service"])
+    ran = checkout.run()
+    assert ran.results["mine.tolerant"] == "PASS"
+    assert {ran.results[f"mine.strict[{number}]"] for number in range(3)} == {"FAIL"}
