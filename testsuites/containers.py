@@ -1,0 +1,164 @@
+"""What container engines have in common: an image made in the guest, and what each must do with it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from harness.ignition import IgnitionConfig, additions
+from harness.machine.machine import Machine
+from harness.machine.ssh import Completed
+
+IMAGE = "localhost/kola/probe"
+ARCHIVE = "/var/lib/kola-image.tar"
+GREETING = "hello from a container"
+PORT = 8080
+
+# A root file system of the guest's own programs with the libraries they ask for: nothing is fetched.
+_MAKE_IMAGE = f"""#!/bin/bash
+set -eu
+root=$(mktemp -d /var/tmp/kola-image.XXXXXX)
+mkdir -p "$root"/bin "$root"/tmp "$root"/etc "$root"/data "$root"/proc "$root"/sys "$root"/dev
+for program in bash cat head id ls sleep stat touch systemd-socket-activate; do
+    path=$(command -v $program)
+    cp -L "$path" "$root/bin/"
+    ldd "$path" | grep -o '/[^ )]*' | while read -r library; do
+        cp -L --parents "$library" "$root/"
+    done
+done
+ln -s bash "$root/bin/sh"
+echo 'root:x:0:0:root:/:/bin/sh' > "$root/etc/passwd"
+echo 'root:x:0:' > "$root/etc/group"
+echo '{GREETING}' > "$root/etc/greeting"
+tar -C "$root" --owner=0 --group=0 --numeric-owner -cf {ARCHIVE} .
+rm -r "$root"
+"""
+SERVER = f"systemd-socket-activate --inetd -a -l {PORT} cat /etc/greeting"
+
+
+def prepared(import_command: str, *, needs: str = "") -> IgnitionConfig:
+    """A machine that has made the image and, once the unit `needs` is up, imported it."""
+    unit = (
+        "[Unit]\nDescription=Make an Image of Our Own Programs\n"
+        + (f"Requires={needs}\nAfter={needs}\n" if needs else "")
+        + "[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+        + "ExecStart=/bin/bash /etc/kola-make-image\n"
+        + f"ExecStart={import_command}\n"
+        + "[Install]\nWantedBy=multi-user.target\n"
+    )
+    script = additions.GuestFile(path="/etc/kola-make-image", content=_MAKE_IMAGE, mode=0o755)
+    return additions.kola_files([script]).merge(additions.unit("kola-image.service", unit, enabled=True))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`podman` or another program of its command line, as root or as the login user."""
+
+    machine: Machine
+    program: str
+    rootless: bool = False
+
+    def __call__(self, *words: str, **options: Any) -> Completed:
+        return self.machine.run([self.program, *words], sudo=not self.rootless, **options)
+
+    def shell(self, script: str, *flags: str) -> Completed:
+        """A script run in a new container that is gone afterwards."""
+        return self("run", "--rm", *flags, IMAGE, "sh", "-c", script)
+
+    def daemon(self, name: str, *flags: str, command: str = "sleep infinity") -> None:
+        self("run", "-d", "--name", name, *flags, IMAGE, *shlex.split(command)).check()
+
+
+def check_run(engine: Engine) -> None:
+    """A container runs what it is told as root in its own file system, and its exit status is told."""
+    assert engine.shell("cat /etc/greeting").check().stdout == f"{GREETING}\n"
+    assert engine.shell("id -u").check().stdout == "0\n"
+    assert engine.shell("exit 42").status == 42
+    assert not engine.shell("cat /usr/lib/os-release").ok, "the host's files are in the container"
+    processes = engine.shell("ls -d /proc/[0-9]*").check().stdout.split()
+    assert len(processes) < 5, "the host's processes are in the container"
+
+
+def check_exec_and_logs(engine: Engine) -> None:
+    """A running container is listed, logs what it says, takes commands, and goes when told."""
+    engine.daemon("kola-one", command="sh -c 'echo it began; sleep infinity'")
+    assert "kola-one" in engine("ps", "--format", "{{.Names}}").check().lines
+    assert engine("exec", "kola-one", "cat", "/etc/greeting").check().stdout == f"{GREETING}\n"
+    assert "it began" in engine("logs", "kola-one").check().stdout
+    engine("rm", "-f", "kola-one").check()
+    assert "kola-one" not in engine("ps", "-a", "--format", "{{.Names}}").check().lines
+
+
+def check_resources(engine: Engine) -> None:
+    """Limits of memory, CPU and processes reach the container's cgroup, and hold."""
+    limits = ("--memory", "64m", "--cpus", "0.5", "--pids-limit", "20")
+    shown = engine.shell("cd /sys/fs/cgroup; cat memory.max cpu.max pids.max", *limits).check()
+    assert shown.stdout.split() == ["67108864", "50000", "100000", "20"]
+    forks = engine.shell("for i in 1 2 3 4 5 6 7 8 9; do sleep 9 & done; echo all", "--pids-limit", "4")
+    assert "all" not in forks.stdout, "more processes than allowed could start"
+    free = engine.shell("for i in 1 2 3 4 5 6 7 8 9; do sleep 0 & done; echo all", "--pids-limit", "40")
+    assert free.stdout == "all\n"
+
+
+def check_volumes(engine: Engine) -> None:
+    """Directories of the host and named volumes are shared; a read-only one cannot be written."""
+    engine.machine.run(
+        "mkdir -p /var/lib/kola-bind && echo mine > /var/lib/kola-bind/file", sudo=True
+    ).check()
+    bind = "/var/lib/kola-bind:/data"
+    assert (
+        engine.shell("cat /data/file; echo more >> /data/file", "-v", f"{bind}:z").check().stdout == "mine\n"
+    )
+    assert engine.machine.file("/var/lib/kola-bind/file").text == "mine\nmore\n"
+    refused = engine.shell("echo no > /data/file", "-v", f"{bind}:ro,z")
+    assert not refused.ok
+    assert "Read-only file system" in refused.stderr
+    engine("volume", "create", "kola-volume").check()
+    engine.shell("echo kept > /data/file", "-v", "kola-volume:/data").check()
+    assert engine.shell("cat /data/file", "-v", "kola-volume:/data").check().stdout == "kept\n"
+    engine("volume", "rm", "kola-volume").check()
+
+
+def check_network(engine: Engine) -> None:
+    """A published port answers on the host; a container reaches another; without network there is none."""
+    engine.daemon("kola-server", "-p", f"{PORT}:{PORT}", command=SERVER)
+    ask = f"exec 3<>/dev/tcp/%s/{PORT} && cat <&3"
+
+    def answer() -> str | None:
+        # Whoever is asked first may still be starting.
+        return engine.machine.run(["timeout", "10", "bash", "-c", ask % "127.0.0.1"]).stdout or None
+
+    heard = engine.machine.deadline(30).poll(answer, step="waiting for the published port", interval=0.5)
+    assert heard == f"{GREETING}\n"
+    inspected = json.loads(engine("inspect", "kola-server").check().stdout)[0]["NetworkSettings"]
+    address = inspected["IPAddress"] or next(iter(inspected["Networks"].values()))["IPAddress"]
+    assert engine.shell(ask % address).check().stdout == f"{GREETING}\n"
+    alone = engine.shell("ls /sys/class/net", "--network", "none").check()
+    assert alone.stdout.split() == ["lo"]
+    engine("rm", "-f", "kola-server").check()
+
+
+def check_workflow(engine: Engine) -> None:
+    """An image is built from another, run, changed, committed, saved, removed and loaded again."""
+    machine = engine.machine
+    script = 'FROM {image}\nCOPY note /etc/note\nRUN touch /etc/built\nCMD ["cat", "/etc/note"]\n'
+    machine.run(["mkdir", "-p", "/var/tmp/kola-build"]).check()
+    machine.put_bytes(script.format(image=IMAGE).encode(), "/var/tmp/kola-build/Dockerfile")
+    machine.put_bytes(b"built\n", "/var/tmp/kola-build/note")
+    engine("build", "--network", "none", "-t", "localhost/kola/built", "/var/tmp/kola-build").check()
+    assert engine("run", "--rm", "localhost/kola/built").check().stdout == "built\n"
+    engine(
+        "run", "--name", "kola-changed", "localhost/kola/built", "sh", "-c", "echo changed > /etc/note"
+    ).check()
+    engine("commit", "kola-changed", "localhost/kola/changed").check()
+    engine("rm", "kola-changed").check()
+    engine("save", "-o", "/var/tmp/kola-changed.tar", "localhost/kola/changed").check()
+    engine("rmi", "localhost/kola/changed").check()
+    assert "localhost/kola/changed" not in engine("images").check().stdout
+    engine("load", "-i", "/var/tmp/kola-changed.tar").check()
+    shown = (
+        engine("run", "--rm", "localhost/kola/changed", "cat", "/etc/note", "/etc/greeting").check().stdout
+    )
+    assert shown == f"changed\n{GREETING}\n"

@@ -1,0 +1,1 @@
+"""Docker runs containers once somebody starts it."""
