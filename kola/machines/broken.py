@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.errors import HarnessError, MachineFailure
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import MachineSpec
+from kola.machines.request import Verbatim
 
 TRIES = 2
 """Boots that must have failed alike before no more are made."""
@@ -32,9 +33,10 @@ class BrokenBoots:
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def kind(self, spec: MachineSpec, config: IgnitionConfig) -> str:
+    def kind(self, spec: MachineSpec, config: IgnitionConfig | Verbatim) -> str:
         """What makes two machines the same: a spec, and the config of the first boot."""
-        text = json.dumps([asdict(spec), config.to_json()], sort_keys=True, default=str)
+        given = repr(config) if isinstance(config, Verbatim) else config.to_json()
+        text = json.dumps([asdict(spec), given], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def add(self, kind: str, tenant: str, error: HarnessError) -> None:

@@ -93,9 +93,8 @@ class Lessor:
             raise
 
     def _kind(self, request: MachineRequest) -> str:
-        return self._broken.kind(
-            request.spec, self.config(request.ignition, reachable=request.spec.reachable)
-        )
+        config = request.verbatim or self.config(request.ignition, reachable=request.spec.reachable)
+        return self._broken.kind(request.spec, config)
 
     def _lease(self, request: MachineRequest, tenant: Tenant) -> Machine:
         if self._may_clone(request):

@@ -11,6 +11,7 @@ from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import Firmware, MachineSpec
 from kola.machines import MachineRequest, request_from_markers
+from kola.machines.broken import BrokenBoots
 from kola.machines.request import Verbatim
 
 CONFIG = {"ignition": {"version": "3.3.0"}}
@@ -47,3 +48,9 @@ def test_a_4k_primary_disk_comes_with_the_firmware_that_boots_it() -> None:
     assert asked(primary_disk="4k", firmware="uefi-secure").spec.firmware is Firmware.UEFI_SECURE
     assert asked(primary_disk="512e").spec.firmware is Firmware.BIOS
     assert asked(primary_disk="12G:mpath").spec.primary_size == "12G"
+
+
+def test_what_fails_without_a_config_says_nothing_about_machines_that_have_one(tmp_path: Path) -> None:
+    boots, spec = BrokenBoots(tmp_path), MachineSpec(Path("image"))
+    given = [IgnitionConfig.from_dict(CONFIG), Verbatim(None), Verbatim(b""), Verbatim(b"{}")]
+    assert len({boots.kind(spec, config) for config in given}) == len(given)
