@@ -46,7 +46,11 @@ class Roster:
         """
         lock = self._directory / "turn.lock"
         with exclusive(lock, deadline=Deadline(_TURN_SECONDS), interval=_LOOK_AGAIN):
-            yield list(self._others())
+            yield [note for path in self._others() if (note := _read(path, tidy=True)) is not None]
+
+    def glance(self) -> list[Note]:
+        """The others' notes without a turn; one that is just being written is left out."""
+        return [note for path in self._others() if (note := _read(path, tidy=False)) is not None]
 
     def write(self, content: Any) -> None:
         """Replace this process' own note; only within a turn."""
@@ -64,20 +68,22 @@ class Roster:
             self._file.close()
             self._file = None
 
-    def _others(self) -> Iterator[Note]:
-        for entry in os.scandir(self._directory):
-            if entry.name.endswith(".json") and entry.name != self._path.name:
-                note = _read(Path(entry.path))
-                if note is not None:
-                    yield note
+    def _others(self) -> Iterator[Path]:
+        with contextlib.suppress(FileNotFoundError):  # no directory, no notes
+            for entry in os.scandir(self._directory):
+                if entry.name.endswith(".json") and entry.name != self._path.name:
+                    yield Path(entry.path)
 
 
-def _read(path: Path) -> Note | None:
-    """None, and the file removed, when its writer is dead."""
+def _read(path: Path, *, tidy: bool) -> Note | None:
+    """None when its writer is dead; `tidy` removes the file then, which takes a turn: who begins one
+    creates it before it is locked.
+    """
     with contextlib.suppress(FileNotFoundError, ValueError), path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return Note(int(path.name.partition("-")[0]), json.loads(file.read()))
-        path.unlink(missing_ok=True)
+        if tidy:
+            path.unlink(missing_ok=True)
     return None

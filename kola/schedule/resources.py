@@ -66,12 +66,15 @@ class Resources:
         if not need:
             return None
         need = Need(need.memory_mib, min(need.cpus, self._cpus), need.names)
+        mine = [_Grant(self._owner, own, had) for own, had in self._own.items()]
+        reason = self._name_taken(need, mine)
+        if reason:
+            return Refusal(reason, _state(mine), idle=False)
         with self._roster.turn() as notes:
-            grants = [*_grants(notes), *(_Grant(self._owner, own, had) for own, had in self._own.items())]
+            grants = [*_grants(notes), *mine]
             reason = self._reason(need, grants)
             if reason:
-                state = hash(frozenset((grant.owner, grant.label) for grant in grants))
-                return Refusal(reason, state, not grants)
+                return Refusal(reason, _state(grants), not grants)
             self._own[label] = need
             self._write()
         return None
@@ -83,8 +86,13 @@ class Resources:
 
     def promised(self, label: str) -> bool:
         """Whether another process holds a grant of this name for our owner."""
+        if self._holds(self._roster.glance(), label):
+            return True
         with self._roster.turn() as notes:
-            return any(grant.owner == self._owner and grant.label == label for grant in _grants(notes))
+            return self._holds(notes, label)
+
+    def _holds(self, notes: list[Note], label: str) -> bool:
+        return any(grant.owner == self._owner and grant.label == label for grant in _grants(notes))
 
     def close(self) -> None:
         self._own.clear()
@@ -94,10 +102,9 @@ class Resources:
         self._roster.write({label: need.to_json() for label, need in self._own.items()})
 
     def _reason(self, need: Need, grants: list[_Grant]) -> str:
-        for grant in grants:
-            common = need.names & grant.need.names
-            if common:
-                return f"{min(common)} is taken by {self._who(grant)}"
+        taken = self._name_taken(need, grants)
+        if taken:
+            return taken
         busy = sum(grant.need.cpus for grant in grants)
         if need.cpus and busy + need.cpus > self._cpus:
             return f"{busy} of {self._cpus} virtual CPUs are taken"
@@ -105,6 +112,13 @@ class Resources:
             free = self._free_mib(grants)
             if need.memory_mib > free:
                 return f"{need.memory_mib} MiB of memory are needed, {max(0, free)} MiB are free"
+        return ""
+
+    def _name_taken(self, need: Need, grants: list[_Grant]) -> str:
+        for grant in grants:
+            common = need.names & grant.need.names
+            if common:
+                return f"{min(common)} is taken by {self._who(grant)}"
         return ""
 
     def _free_mib(self, grants: list[_Grant]) -> int:
@@ -134,3 +148,7 @@ def _grants(notes: list[Note]) -> Iterator[_Grant]:
         content: dict[str, Any] = note.content
         for label, need in content.items():
             yield _Grant(note.owner, label, Need.from_json(need))
+
+
+def _state(grants: list[_Grant]) -> int:
+    return hash(frozenset((grant.owner, grant.label) for grant in grants))
