@@ -52,13 +52,13 @@ class Incidents:
         with self._lock:
             self._expected = frozenset(names)
 
-    def depart(self, sign: str) -> None:
-        """The guest leaves the boot it is in, as `sign` shows. Once a boot or more often."""
+    def depart(self, sign: str, source: str) -> None:
+        """The guest leaves the boot it is in, as `sign` of `source` shows. Once a boot or more often."""
         with self._lock:
             self._departures += 1
             forbidden = self._staying_up
         if forbidden:
-            self.report(Incident(UNASKED_REBOOT, sign, "unasked", fatal=True))
+            self.report(Incident(UNASKED_REBOOT, sign, source, fatal=True))
 
     @property
     def departures(self) -> int:

@@ -52,7 +52,7 @@ class Execution:
         except MachineFailure as error:
             if error.name != UNASKED_REBOOT:
                 raise
-            raise UnexpectedReboot(f"{_UNASKED} ({error.message})") from error
+            raise UnexpectedReboot(f"{_UNASKED}; {error.message}") from error
         except DeadlineExceeded as error:
             last = self._last_words()
             step = f"running {self._job.test.executable.name}"

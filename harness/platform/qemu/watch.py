@@ -54,7 +54,7 @@ class Watch:
         """Lines of the guest's journal."""
         leaving = _LEAVING.search(text)
         if leaving is not None:
-            self._incidents.depart(f"systemd-logind says: {leaving[1]}")
+            self._incidents.depart(leaving[1], "systemd-logind")
         for hit in self._journal_scanner.feed(text):
             self._report(hit, "journal")
 
@@ -63,7 +63,7 @@ class Watch:
         if event == "GUEST_PANICKED":
             self._fatal("kernel-panic", "the guest's kernel panicked", "QEMU")
         elif event == "RESET":
-            self._incidents.depart("QEMU reports a reset")
+            self._incidents.depart("a reset", "QEMU")
         elif event == "BLOCK_IO_ERROR" and data.get("nospace"):
             self.host("host-disk-full", f"no space left for the guest's disk {data.get('node-name')}")
 
