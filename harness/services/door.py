@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import socket
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
-Serve = Callable[[socket.socket], None]
-_BACKLOG = 64
+from harness.services.acceptor import Acceptor, Serve
 
 
 class Door:
@@ -21,10 +17,7 @@ class Door:
 
     def __init__(self, label: str) -> None:
         self.socket = f"kola-{label}-{secrets.token_hex(8)}"
-        self._listener: socket.socket | None = None
-        self._guard = threading.Lock()
-        self._connections: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []
+        self._acceptor: Acceptor | None = None
 
     @property
     def address(self) -> str:
@@ -49,51 +42,13 @@ class Door:
         return made
 
     def open(self, serve: Serve) -> None:
-        """Listen, and call `serve` with each connection in a thread of its own; it is closed afterwards."""
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(self.address)
-        self._listener.listen(_BACKLOG)
-        self._start(self._accept, self._listener, serve)
+        """Listen, and call `serve` with each connection in a thread of its own."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(self.address)
+        self._acceptor = Acceptor(listener, serve, name=self.socket)
 
     def close(self) -> None:
         """Stop listening and end what is under way."""
-        if self._listener is None:
-            return
-        listener, self._listener = self._listener, None
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept(2), close alone would not
-        self._threads[0].join()
-        listener.close()
-        with self._guard:
-            for connection in self._connections:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads[1:]:
-            thread.join()
-        self._threads.clear()
-
-    def _start(self, work: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments, name=self.socket, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self, listener: socket.socket, serve: Serve) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            self._threads[1:] = [thread for thread in self._threads[1:] if thread.is_alive()]
-            with self._guard:
-                self._connections.add(connection)
-            self._start(self._attend, connection, serve)
-
-    def _attend(self, connection: socket.socket, serve: Serve) -> None:
-        try:
-            # TLS takes the socket it is given away from us; this one is kept to end the connection by.
-            with connection.dup() as theirs, contextlib.suppress(OSError):
-                serve(theirs)
-        finally:
-            with self._guard:
-                self._connections.discard(connection)
-                connection.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None

@@ -13,6 +13,7 @@ from harness.ignition.additions import GuestFile
 from harness.services.addresses import Place
 from harness.services.authority import Certificate
 from harness.services.door import Door
+from harness.services.hostport import HostPort
 from harness.util.deadline import Deadline
 from harness.util.process import Child, require, spawn
 
@@ -49,6 +50,7 @@ class Registry:
         self._directory = directory
         self._log = log
         self._child: Child | None = None
+        self._port: HostPort | None = None
 
     def start(self) -> None:
         """Ready when this returns. Raises ConfigError without the program, InfrastructureError."""
@@ -70,6 +72,8 @@ class Registry:
             self._child = None
 
     def close(self) -> None:
+        if self._port is not None:
+            self._port.close()
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -85,6 +89,13 @@ class Registry:
     def image(self, name: str) -> str:
         """The reference of an image of this registry: `os:latest` → `registry.kola.test/os:latest`."""
         return f"{self.host}/{name}"
+
+    @property
+    def on_host(self) -> str:
+        """`127.0.0.1:PORT`, for programs of this host such as skopeo; the certificate is good for it."""
+        if self._port is None:
+            self._port = HostPort(self.door)
+        return f"127.0.0.1:{self._port.number}"
 
     @property
     def storage(self) -> Path:

@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,22 @@ def test_it_keeps_what_was_pushed_through_a_restart(services: Services) -> None:
     assert fetch(registry.door, f"/v2/os/blobs/{digest}").body == b"a layer"
     assert registry.blob(digest).read_bytes() == b"a layer"
     assert RegistryRequest("GET", f"/v2/os/blobs/{digest}", 200) in registry.requests
+
+
+def test_programs_of_this_host_find_it_on_loopback(services: Services) -> None:
+    registry = services.registry()
+    trust = ssl.create_default_context(cadata=services.authority_pem)
+    url = f"https://{registry.on_host}/v2/"
+    assert registry.on_host in url, "it is always the same port"
+    for _ in range(2):
+        with urllib.request.urlopen(url, context=trust, timeout=10) as answer:
+            assert answer.read() == b"{}"
+    registry.stop()
+    with pytest.raises(OSError):
+        urllib.request.urlopen(url, context=trust, timeout=10)
+    services.close()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(url, context=trust, timeout=10)
 
 
 def test_it_speaks_tls_with_our_certificate(services: Services) -> None:
