@@ -111,6 +111,11 @@ class Services:
         tls = {"certificateAuthorities": [entry]}
         return {"ignition": {"version": "3.1.0", "security": {"tls": tls}}}
 
+    @property
+    def logs(self) -> list[Path]:
+        """The services' logs, of those that had something to tell."""
+        return sorted(self.directory.glob("*.log"))
+
     # What machines are told
 
     def reachable(self) -> Reachable:

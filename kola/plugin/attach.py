@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from kola.plugin.context import TestContext
-from kola.report.attachments import Attachment, attachments
+from kola.report.attachments import TEXT, Attachment, attachments
 
 
 def to_junit(report: pytest.TestReport, context: TestContext) -> None:
@@ -34,3 +34,6 @@ def to_allure(config: pytest.Config, context: TestContext) -> None:
 def _files(context: TestContext) -> Iterator[Attachment]:
     for machine in context.machines:
         yield from attachments(machine.directory)
+    if context.services is not None:
+        for log in context.services.logs:
+            yield Attachment(log, f"Log of the service {log.stem}", TEXT)

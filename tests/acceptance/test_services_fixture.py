@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fakes.checkout import Checkout
 
-SUITE = r"""
+SUITE = """
 from harness.services import HttpServer
 
 def words_of(machine):
@@ -21,7 +21,9 @@ def test_served(services, new_machine):
         assert "guestfwd=tcp:10.0.2.100:80-cmd:socat " in words
         assert f"ABSTRACT-CONNECT:{http.door.socket}" in words
         assert "restrict=on" in words and f"tftp={services.directory}/tftp" in words
-    http.door.connect().close()
+    with http.door.connect() as guest:
+        guest.sendall(b"GET /a HTTP/1.0\\r\\n\\r\\n")
+        assert guest.makefile("rb").read().endswith(b"\\r\\n\\r\\nb")
     (services.directory / "socket").write_text(http.door.socket)
 
 @pytest.mark.kola()
@@ -44,4 +46,7 @@ def test_services_are_the_tests_own(checkout: Checkout) -> None:
     assert "new_machine" in late["reason"]
     (named,) = ran.output.rglob("services/socket")
     assert f"@{named.read_text()}" not in Path("/proc/net/unix").read_text()
-    assert [file.name for file in named.parent.iterdir()] == ["socket"], "what was served is removed"
+    left = {file.name for file in named.parent.iterdir()}
+    assert left == {"socket", "http.log"}, "what was served is removed"
+    junit = (ran.output / "reports/junit.xml").read_text()
+    assert "[[ATTACHMENT|" in junit and "services/http.log]]" in junit
