@@ -116,7 +116,7 @@ def test_additional_nics_have_the_addresses_of_their_own_networks(loaded: Machin
     assert {"52:55:00:d1:56:00", "52:55:00:d1:56:01"} <= set(links)
     loaded.deadline(30).poll(
         lambda: all(
-            word in loaded.run("ip -4 -br address").stdout for word in ("10.0.2.15", "10.0.3.15", "10.0.4.15")
+            word in loaded.run("ip -4 -br address").stdout for word in ("10.0.2.15", "10.0.2.31", "10.0.2.32")
         ),
         step="waiting for three addresses",
         last_seen=lambda: loaded.run("ip -4 -br address").stdout,
