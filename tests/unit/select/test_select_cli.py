@@ -45,7 +45,7 @@ def test_list_shows_all_that_exists_unless_asked_otherwise(capsys: pytest.Captur
     ("argv", "absent"),
     [
         (("-b", "nestos"), "select.other-distro"),
-        (("-p", "aws"), "machine.disk"),
+        (("-p", "aws"), "machine"),
         (("--arch", "x86_64"), "select.not-this-architecture"),
         (("--no-net",), "select.needs-internet"),
         (("--tag", "!platform-independent"), "select.platform-independent"),
