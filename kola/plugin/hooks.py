@@ -8,7 +8,7 @@ import sys
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -86,10 +86,20 @@ def _wanted(config: pytest.Config) -> bool:
     return False
 
 
+class _Parser(argparse.ArgumentParser):
+    """Of the `--kola` string: a mistake in it is one of pytest's own arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        raise pytest.UsageError(f"--kola: {message} (kola run --help lists what it takes)")
+
+
 def _parse(text: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="pytest --kola", add_help=False)
+    parser = _Parser(prog="pytest --kola", add_help=False)
     add_run_arguments(parser)
-    return parser.parse_args(shlex.split(text))
+    try:
+        return parser.parse_args(shlex.split(text))
+    except ValueError as error:
+        raise pytest.UsageError(f"--kola: {error}: {text}") from None
 
 
 def _tell(message: str) -> None:

@@ -109,3 +109,22 @@ def test_external_tests_are_collected_from_their_own_files(checkout: Checkout, t
     )
     assert "ext.proj.shell" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("--bogus", "--kola: unrecognized arguments: --bogus"), ("-E 'a", "--kola: No closing quotation")],
+)
+def test_a_mistake_in_the_string_is_one_clear_error(checkout: Checkout, words: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "testsuites", f"--kola={words}"],
+        cwd=checkout.root,
+        env=checkout.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == 4
