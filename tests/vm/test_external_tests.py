@@ -1,4 +1,4 @@
-"""Our own external tests on the reference OS: each rule of docs/external-tests.md, and each way to fail."""
+"""Our own external tests on the reference OS: what the guest has to do with, and each way to fail there."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ pytestmark = pytest.mark.vm
 TREES = Path(__file__).parents[1] / "external"
 
 LEFT_OUT = (
-    "ext.external.config.b*",  # `machine` boots with a config, and cold boots are dear
-    "ext.external.config.ignition",
+    "ext.external.config.*",  # `machine` boots with a config, and cold boots are dear
     "ext.failing.hangs",  # a minute, made longer without KVM: tests/acceptance has it
     "ext.failing.unasked-reboot",  # likewise
+    # How tests are found and described, which the guest has no part in: tests/unit/external has it.
+    "ext.external.ba*",
+    "ext.external.block-at-end",
+    "ext.external.inline-*",
+    "ext.external.link*",
+    "ext.external.n*",
+    "ext.external.outcome.timeout",
+    "ext.external.select.[^c]*",
 )
 SKIPPED = {
     "ext.external.outcome.skip-on-77": "this guest has no such thing",
@@ -63,7 +70,7 @@ def test_every_rule_holds_and_every_failure_is_told_apart(
     assert {name for name, test in own.items() if test["result"] == "FAIL"} == set(FAILED), outcome.printed
     assert {name: (own[name]["kind"], own[name]["cause"]) for name in FAILED} == FAILED
     assert {name: test["reason"] for name, test in own.items() if test["result"] == "SKIP"} == SKIPPED
-    assert sum(test["result"] == "PASS" for test in own.values()) >= 30
+    assert sum(test["result"] == "PASS" for test in own.values()) >= 15
     assert outcome.code == 1
 
 
@@ -71,7 +78,7 @@ def test_a_bucket_outlives_the_members_that_spoil_its_machine(
     outcome: Outcome, tests: dict[str, dict[str, Any]]
 ) -> None:
     bucket = outcome.tests["non-exclusive-test-bucket-0"]
-    assert len(bucket["subtests"]) >= 25
+    assert len(bucket["subtests"]) >= 12
     assert "ext.failing.zz-unharmed" in bucket["subtests"]
     assert tests["ext.failing.zz-unharmed"]["result"] == "PASS"
     assert len(bucket["boot"]) == 3
@@ -92,8 +99,8 @@ def test_output_is_the_tests_own_and_survives_reboots(
     assert said == ["said before the reboot", "said between the reboots", "said at the end"]
     [saved] = outcome.output.glob("non-exclusive-test-bucket-0/*/kola-runext-much-output.txt")
     lines = saved.read_text().splitlines()
-    assert lines[:20000] == [f"line {number} of 20000" for number in range(1, 20001)]
-    assert len(lines) == 20001
+    assert lines[:12000] == [f"line {number} of 12000" for number in range(1, 12001)]
+    assert len(lines) == 12001
 
 
 def test_tests_that_want_one_port_of_the_host_take_turns(outcome: Outcome) -> None:
