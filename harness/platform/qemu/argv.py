@@ -181,18 +181,18 @@ def _network(spec: MachineSpec) -> list[str]:
     # QEMU gives the saved leases of all user networks the same name and a clone's first one receives them
     # all, so that others' leases would bar net0 from its address: with several, the first has no guest.
     argv = ["-netdev", "user,id=leases,restrict=on"] if spec.additional_nics else []
-    # All NICs are on 10.0.2.0/24, as tests of NestOS expect. The first one's network is a narrower part of
-    # it, so that answers to SSH leave by the NIC they came by, whatever the metrics of the others' routes.
-    narrow = "net=10.0.2.0/25," if spec.additional_nics else ""
     argv += [
-        "-netdev", f"user,id=net0,{narrow}restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{services.words(spec)}",
+        "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{services.words(spec)}",
         "-device", "virtio-net-pci,netdev=net0,romfile=",
     ]  # fmt: skip
     if spare_slot(spec):
         argv += ["-device", f"pcie-root-port,id={_SPARE},chassis=1"]
+    # Tests of NestOS know the addresses of additional NICs. Their networks are wider than the first one's, so
+    # that answers to SSH leave by the NIC they came by, whatever the metrics of the routes.
     for number in range(spec.additional_nics):
+        subnet = f"net=10.0.2.0/23,dhcpstart=10.0.2.{31 + number}"
         argv += [
-            "-netdev", f"user,id=extra{number},restrict=on,dhcpstart=10.0.2.{31 + number}",
+            "-netdev", f"user,id=extra{number},restrict=on,{subnet}",
             "-device", f"virtio-net-pci,netdev=extra{number},mac=52:55:00:d1:56:{number:02x},romfile=",
         ]  # fmt: skip
     return argv
