@@ -1,0 +1,1 @@
+"""What else must hold: small machines, networks, disks with two paths, crashes, logs, time."""

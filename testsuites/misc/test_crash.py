@@ -1,0 +1,52 @@
+"""What is left of a program that crashed, and of the boot before this one."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.machine.machine import Machine
+
+pytestmark = pytest.mark.kola(tags=["misc"])
+
+
+@pytest.mark.kola(name="misc.coredump", tags=["misc", "smoke"])
+@pytest.mark.machine(opt_out=["core-dump", "segfault"])
+def test_coredump(machine: Machine) -> None:
+    """The core of a crashed program is kept, listed, and can be taken out."""
+    machine.run("sh -c 'kill -SEGV $$'")
+    shell = machine.run("readlink -f /bin/sh").check().stdout.strip()
+
+    def listed() -> str | None:
+        found = machine.run("coredumpctl list --no-legend --no-pager", sudo=True)
+        return found.stdout if found.ok and "present" in found.stdout else None
+
+    row = machine.deadline(60).poll(listed, step="waiting for the core dump", interval=0.5)
+    assert "SIGSEGV" in row
+    assert shell in row
+    machine.run("coredumpctl dump -o /var/tmp/kola-core -1", sudo=True).check()
+    assert machine.run("head -c 4 /var/tmp/kola-core", sudo=True).check().stdout == "\x7fELF"
+
+
+@pytest.mark.kola(name="misc.journal")
+def test_journal_of_the_boot_before(machine: Machine) -> None:
+    """What was logged before a reboot can be read after it, and belongs to that boot."""
+    first = machine.boot_id.replace("-", "")
+    machine.run("logger -t kola-test 'before the reboot'; journalctl --sync", sudo=True).check()
+    machine.reboot()
+    boots = machine.run("journalctl --list-boots --no-pager", sudo=True).check().stdout
+    assert first in boots
+    assert machine.boot_id.replace("-", "") in boots
+    before = machine.run("journalctl -b -1 -o cat -t kola-test --no-pager", sudo=True).check()
+    assert before.stdout == "before the reboot\n"
+    now = machine.run("journalctl -b 0 -o cat -t kola-test --no-pager -q", sudo=True)
+    assert now.stdout == ""
+    machine.run("systemctl is-active systemd-journal-flush.service").check()
+
+
+@pytest.mark.kola(name="misc.time")
+def test_time(machine: Machine) -> None:
+    """The clock is the hardware's, which runs in UTC, and a time service keeps it."""
+    hardware, system = machine.run("cat /sys/class/rtc/rtc0/since_epoch; date +%s").check().lines
+    assert abs(int(hardware) - int(system)) < 10
+    assert machine.run("date +%Z").check().stdout.strip() == "UTC"
+    assert machine.run("chronyc -n tracking || timedatectl timesync-status", sudo=True).ok

@@ -1,0 +1,48 @@
+"""Disks with two paths, and file systems of another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.machine.machine import Machine
+
+pytestmark = pytest.mark.kola(tags=["misc", "disks"])
+
+
+@pytest.mark.kola(name="misc.multipath", needs=["multipath"])
+@pytest.mark.machine(disks=["1G:mpath,wwn=1234"])
+def test_multipath(machine: Machine) -> None:
+    """Two paths to a disk are one device, which outlives the loss of a path."""
+    machine.run("mpathconf --enable --with_multipathd y --find_multipaths n", sudo=True).check()
+    machine.wait_for_unit("multipathd.service")
+
+    def device() -> str | None:
+        return machine.run("lsblk -nro NAME,TYPE | awk '$2 == \"mpath\" {print $1}' | head -1").stdout.strip()
+
+    name = machine.deadline(60).poll(device, step="waiting for the multipath device", interval=0.5)
+    paths = machine.run("multipathd show paths format '%d %T'", sudo=True).check().stdout
+    assert paths.count("active") == 2
+    machine.run(f"mkfs.ext4 -q /dev/mapper/{name} && mount /dev/mapper/{name} /mnt", sudo=True).check()
+    machine.run("echo before > /mnt/file && sync", sudo=True).check()
+    machine.instance.unplug_disk_path(disk=1, path=0)
+    machine.run("echo after >> /mnt/file && sync -f /mnt/file", sudo=True).check()
+    machine.run("echo 3 > /proc/sys/vm/drop_caches", sudo=True).check()
+    assert machine.file("/mnt/file").text == "before\nafter\n"
+
+
+@pytest.mark.kola(name="linux.nfs.v4", needs=["nfs"])
+def test_nfs(machines: Callable[..., list[Machine]]) -> None:
+    """A directory exported by one machine is mounted by another, and written to."""
+    server, client = machines(2)
+    server.run(
+        "mkdir -p /var/nfs && echo served > /var/nfs/file && chown -R nobody: /var/nfs", sudo=True
+    ).check()
+    export = "/var/nfs *(rw,all_squash,insecure)"
+    server.file("/etc/exports").write(f"{export}\n")
+    server.unit("nfs-server.service").start()
+    client.run("mkdir -p /var/mnt/nfs && mount -t nfs4 node1:/var/nfs /var/mnt/nfs", sudo=True).check()
+    assert client.file("/var/mnt/nfs/file").text == "served\n"
+    client.run("echo written > /var/mnt/nfs/new", sudo=True).check()
+    assert server.file("/var/nfs/new").text == "written\n"

@@ -1,0 +1,88 @@
+"""Addresses on several NICs: asked for, written down in a keyfile, or given on the kernel's command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.ignition import additions
+from harness.machine.machine import Machine
+
+pytestmark = pytest.mark.kola(tags=["misc", "network"])
+
+MACS = ("52:55:00:d1:56:00", "52:55:00:d1:56:01")
+CONNECTIONS = "/etc/NetworkManager/system-connections"
+
+
+def keyfile(name: str, mac: str, address: str) -> str:
+    """As in the guide, but for the card, which it names."""
+    return (
+        f"[connection]\nid={name}\ntype=ethernet\n[ethernet]\nmac-address={mac}\n"
+        f"[ipv4]\naddress1={address}/24\ndns=192.0.2.53;\nmay-fail=false\nmethod=manual\n"
+    )
+
+
+KEYFILES = additions.kola_files(
+    [
+        additions.GuestFile(
+            path=f"{CONNECTIONS}/kola-static.nmconnection",
+            content=keyfile("kola-static", MACS[0], "10.0.3.77"),
+            mode=0o600,
+        ),
+        additions.GuestFile(
+            path=f"{CONNECTIONS}/kola-open.nmconnection",
+            content=keyfile("kola-open", MACS[1], "10.0.4.77"),
+            mode=0o644,
+        ),
+    ]
+)
+
+
+def addresses(machine: Machine, mac: str) -> list[str]:
+    """IPv4 addresses of the card, once it has one."""
+    script = (
+        f"name=$(basename $(dirname $(grep -l {mac} /sys/class/net/*/address))); ip -4 -o addr show $name"
+    )
+
+    def found() -> list[str]:
+        lines = machine.run(script).check().lines
+        return [line.split()[3] for line in lines]
+
+    return machine.deadline(30).poll(found, step=f"waiting for an address on {mac}", interval=0.5)
+
+
+@pytest.mark.kola(name="misc.network.keyfile", guide="7.4.2")
+@pytest.mark.machine(ignition=KEYFILES, additional_nics=2, boot="clone")
+def test_keyfile(machine: Machine) -> None:
+    """A keyfile of mode 0600 gives its card a static address and no other; one that all can read does not."""
+    assert machine.file(f"{CONNECTIONS}/kola-static.nmconnection").mode == 0o600
+    assert addresses(machine, MACS[0]) == ["10.0.3.77/24"]
+    active = machine.run("nmcli -t -f NAME connection show --active", sudo=True).check().lines
+    assert "kola-static" in active
+    assert "kola-open" not in active
+    assert addresses(machine, MACS[1]) == ["10.0.4.15/24"]
+    assert "nameserver 192.0.2.53" in machine.file("/etc/resolv.conf").text
+    route = machine.run("ip -4 route get 10.0.3.2").check().stdout
+    assert "src 10.0.3.77" in route
+
+
+@pytest.mark.kola(name="misc.network.nics")
+@pytest.mark.machine(additional_nics=2)
+def test_several_nics(machine: Machine) -> None:
+    """Each card has an address of its own network, and the way out is the first one's."""
+    assert addresses(machine, MACS[0]) == ["10.0.3.15/24"]
+    assert addresses(machine, MACS[1]) == ["10.0.4.15/24"]
+    assert "src 10.0.2.15" in machine.run("ip -4 route get 10.0.2.2").check().stdout
+
+
+@pytest.mark.kola(name="misc.network.kernel-argument", needs=["network-kargs"])
+@pytest.mark.machine(
+    additional_nics=1,
+    firstboot_kernel_args=(
+        f"rd.neednet=1 ifname=kola0:{MACS[0]} ip=10.0.3.77::10.0.3.2:255.255.255.0::kola0:none"
+    ),
+)
+def test_kernel_argument(machine: Machine) -> None:
+    """An address given on the first boot's command line is there, and stays."""
+    assert addresses(machine, MACS[0]) == ["10.0.3.77/24"]
+    machine.reboot()
+    assert addresses(machine, MACS[0]) == ["10.0.3.77/24"]

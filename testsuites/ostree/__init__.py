@@ -1,0 +1,1 @@
+"""ostree keeps the system as it was deployed, unless it is told otherwise."""

@@ -1,0 +1,62 @@
+"""Remotes, verification, and what stays read-only."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.artifact import Distro
+from harness.machine.machine import Machine
+from testsuites.support import mount_options
+
+pytestmark = pytest.mark.kola(tags=["ostree"])
+
+
+def status(machine: Machine) -> str:
+    return machine.run("ostree admin status", sudo=True).check().stdout
+
+
+@pytest.mark.kola(name="ostree.remote", tags=["ostree", "smoke"])
+def test_remote(machine: Machine, distro: Distro) -> None:
+    """Remotes are added, listed, shown and removed; the system's own is there from the start."""
+
+    def remotes() -> set[str]:
+        return set(machine.run("ostree remote list").check().lines)
+
+    assert distro.ostree_remote in remotes()
+    url = "https://ostree.example.invalid/repo"
+    machine.run(["ostree", "remote", "add", "--no-gpg-verify", "kola", url], sudo=True).check()
+    assert "kola" in remotes()
+    assert machine.run("ostree remote show-url kola").check().stdout.strip() == url
+    assert url in machine.run("cat /etc/ostree/remotes.d/kola.conf /ostree/repo/config", sudo=True).stdout
+    assert not machine.run(["ostree", "remote", "add", "kola", url], sudo=True).ok, "added twice"
+    machine.run("ostree remote delete kola", sudo=True).check()
+    assert remotes() == {distro.ostree_remote}
+
+
+@pytest.mark.kola(name="ostree.fsck", timeout="15m")
+def test_fsck(machine: Machine) -> None:
+    """Every object of the repository is what its name says; one that is changed is named."""
+    machine.run("ostree fsck --quiet", sudo=True, timeout=600).check()
+    machine.run(
+        "unshare -m sh -euc '"
+        "mount -o remount,rw /sysroot; "
+        "object=$(find /sysroot/ostree/repo/objects -samefile /usr/lib/os-release); "
+        'echo >> "$object"\'',
+        sudo=True,
+    ).check()
+    found = machine.run("ostree fsck --quiet", sudo=True, timeout=600)
+    assert not found.ok
+    assert "orrupted" in found.stderr
+
+
+@pytest.mark.kola(guide="9.1#read-only")
+def test_read_only_between_operations(machine: Machine) -> None:
+    """ostree writes where nobody else may: its own operations work, and leave all as read-only as it was."""
+    assert machine.unit("ostree-remount.service").active_state == "active"
+    machine.run("ostree admin pin 0", sudo=True).check()
+    assert "Pinned: yes" in status(machine)
+    machine.run("ostree refs --create kola/probe $(ostree refs | head -1)", sudo=True).check()
+    assert "kola/probe" in machine.run("ostree refs").check().stdout
+    for path in ("/sysroot", "/usr", "/boot"):
+        assert "ro" in mount_options(machine, path), f"{path} was left writable"
+        assert not machine.run(["touch", f"{path}/kola-probe"], sudo=True).ok
