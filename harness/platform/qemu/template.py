@@ -23,7 +23,7 @@ from harness.platform.qemu.instance import QemuInstance
 from harness.util.deadline import Deadline
 from harness.util.paths import cache_root
 
-FORMAT = 2
+FORMAT = 3
 PADDED = 64 * 1024
 """Bytes of every config given to a machine frozen before Ignition: fw_cfg keeps the size it had then."""
 
