@@ -27,6 +27,11 @@ class Arch:
     console: str
     grubs: tuple[Grub, ...]
 
+    @property
+    def foreign(self) -> bool:
+        """Whether this host runs its programs by emulation only."""
+        return self.name != platform.machine()
+
 
 ARCHES = {
     arch.name: arch

@@ -52,6 +52,8 @@ def bootstrap(recipe: Recipe, tree: Path) -> None:
         'Apt::Install-Recommends "false"',
     )
     extra = sorted({package for version in recipe.versions for package in version.packages})
+    if recipe.arch.foreign:
+        extra += [grub.package for grub in recipe.arch.grubs]
     hooks = [
         "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
         # Debian's would build an initramfs for every kernel; we build ours once, later.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.reference import bootstrap, disk, metadata, tree
+from harness.reference import bootstrap, disk, grub, metadata, tree
 from harness.reference.command import run
 from harness.reference.commit import Commit, commit, deploy, discard, make_repository
 from harness.reference.initramfs import build_initramfs
@@ -60,6 +60,7 @@ def build_from_tree(recipe: Recipe, target: Path, root: Path, extra: Path, steps
     bare = make_repository(work / "bare", mode="bare")
     archive = make_repository(target / "repo", mode="archive")
     rows = tree.packages(root)
+    modules = grub.library(recipe.arch, extra, work)
     parent: Commit | None = None
     for index, version in enumerate(recipe.versions):
         with steps.step(f"committing {version.id}"):
@@ -72,7 +73,7 @@ def build_from_tree(recipe: Recipe, target: Path, root: Path, extra: Path, steps
                 trees = [source]
             parent = commit(bare, recipe, version, trees, parent)
         with steps.step(f"writing the disk of {version.id}"):
-            _write_build(recipe, version, parent, rows, work / f"disk-{index}", bare, target)
+            _write_build(recipe, version, parent, rows, work / f"disk-{index}", bare, modules, target)
     with steps.step("filling the archive repository"):
         run(["ostree", "pull-local", f"--repo={archive}", "--depth=-1", bare, recipe.ref])
         run(["ostree", "summary", f"--repo={archive}", "--update"])
@@ -104,14 +105,15 @@ def _write_build(
     rows: list[list[str]],
     work: Path,
     bare: Path,
+    modules: Path,
     target: Path,
 ) -> None:
     work.mkdir()
     sysroot = work / "sysroot"
     deploy(recipe, bare, made, sysroot)
-    disk.fill_sysroot(recipe, version, made, sysroot)
+    disk.fill_sysroot(recipe, version, made, sysroot, modules)
     raw = work / "disk.raw"
-    disk.write_disk(recipe, sysroot, work, raw)
+    disk.write_disk(recipe, sysroot, modules, work, raw)
     directory = target / "builds" / version.id / recipe.arch.name
     directory.mkdir(parents=True)
     image = directory / metadata.artifact_name(recipe, version, "qemu", "qcow2")

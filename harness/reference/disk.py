@@ -84,14 +84,14 @@ def _ext4(image: Path, partition: Partition, source: Path, *, inodes: int) -> No
     )
 
 
-def _efi(image: Path, work: Path, partition: Partition, recipe: Recipe) -> None:
+def _efi(image: Path, work: Path, partition: Partition, recipe: Recipe, modules_from: Path) -> None:
     esp = work / "esp.img"
     run(["mkfs.fat", "-F", "16", "-n", "EFI-SYSTEM", "-C", esp, str(partition.size * 1024)])
     run(["mmd", "-i", esp, "::/EFI", "::/EFI/BOOT"])
     for target in recipe.arch.grubs:
         if target.efi_name:
             core = work / target.efi_name
-            grub.core_image(target, core)
+            grub.core_image(target, modules_from, core)
             run(["mcopy", "-i", esp, core, f"::/EFI/BOOT/{target.efi_name}"])
     with esp.open("rb") as source, image.open("r+b") as disk:
         disk.seek(partition.start * MIB)
@@ -99,7 +99,7 @@ def _efi(image: Path, work: Path, partition: Partition, recipe: Recipe) -> None:
     esp.unlink()
 
 
-def fill_sysroot(recipe: Recipe, version: Version, made: Commit, sysroot: Path) -> None:
+def fill_sysroot(recipe: Recipe, version: Version, made: Commit, sysroot: Path, modules_from: Path) -> None:
     """What a NestOS disk has beside the deployment: aleph version, platforms, GRUB, first-boot stamp."""
     aleph = {
         "build": version.id,
@@ -113,10 +113,10 @@ def fill_sysroot(recipe: Recipe, version: Version, made: Commit, sysroot: Path) 
     platforms = {"qemu": {"grub_commands": [], "kernel_arguments": [f"console={recipe.arch.console}"]}}
     (boot / "nestos/platforms.json").write_text(json.dumps({recipe.arch.name: platforms}, indent=4) + "\n")
     (boot / "ignition.firstboot").touch()
-    grub.fill_boot(recipe.arch, boot)
+    grub.fill_boot(recipe.arch, modules_from, boot)
 
 
-def write_disk(recipe: Recipe, sysroot: Path, work: Path, image: Path) -> None:
+def write_disk(recipe: Recipe, sysroot: Path, modules_from: Path, work: Path, image: Path) -> None:
     """Write the bootable raw image `image` from `sysroot`, whose `boot` goes to a partition of its own."""
     partitions = layout(recipe.disk_size_mib)
     bios, efi, boot, root = partitions
@@ -126,12 +126,12 @@ def write_disk(recipe: Recipe, sysroot: Path, work: Path, image: Path) -> None:
     boot_files = work / "boot"
     (sysroot / "boot").rename(boot_files)
     (sysroot / "boot").mkdir()
-    _efi(image, work, efi, recipe)
+    _efi(image, work, efi, recipe, modules_from)
     _ext4(image, boot, boot_files, inodes=4096)
     _ext4(image, root, sysroot, inodes=400_000)
     for target in recipe.arch.grubs:
         if not target.efi_name:
-            grub.install_bios(image, work, target, core_sector=bios.start * MIB // grub.SECTOR)
+            grub.install_bios(image, work, target, modules_from, core_sector=bios.start * MIB // grub.SECTOR)
 
 
 def to_qcow2(raw: Path, target: Path) -> None:

@@ -25,19 +25,33 @@ def modules(directory: Path = HERE / "grub") -> list[str]:
     return [word for line in lines for word in line.split()]
 
 
-def core_image(grub: Grub, target: Path) -> None:
+def library(arch: Arch, debs: Path, work: Path) -> Path:
+    """Where GRUB's modules for `arch` are: this host's, or those of the packages in `debs`."""
+    if not arch.foreign:
+        return _LIBRARY
+    unpacked = work / "grub"
+    for grub in arch.grubs:
+        (deb,) = debs.glob(f"{grub.package}_*.deb")
+        run(["dpkg-deb", "--extract", deb, unpacked])
+    return unpacked / _LIBRARY.relative_to("/")
+
+
+def core_image(grub: Grub, modules_from: Path, target: Path) -> None:
     """A core image that finds `/grub` on the third partition of the disk it came from."""
     extra = [] if grub.efi_name else ["biosdisk"]
-    run(["grub-mkimage", "-O", grub.format, "-o", target, "-p", "(,gpt3)/grub", *modules(), *extra])
+    source = str(modules_from / grub.format)
+    argv = ["grub-mkimage", "-O", grub.format, "-d", source, "-p", "(,gpt3)/grub"]
+    run([*argv, "-o", str(target), *modules(), *extra])
 
 
-def fill_boot(arch: Arch, boot: Path) -> None:
+def fill_boot(arch: Arch, modules_from: Path, boot: Path) -> None:
     """`/boot/grub`: the configuration, and the modules loaded on demand."""
     shutil.copytree(HERE / "grub", boot / "grub", ignore=shutil.ignore_patterns("*.list"))
     for grub in arch.grubs:
         target = boot / "grub" / grub.format
         target.mkdir()
-        for path in (*(_LIBRARY / grub.format).glob("*.mod"), _LIBRARY / grub.format / "moddep.lst"):
+        source = modules_from / grub.format
+        for path in (*source.glob("*.mod"), source / "moddep.lst"):
             shutil.copyfile(path, target / path.name)
 
 
@@ -53,11 +67,11 @@ def bios_boot_code(boot_image: bytes, core: bytes, *, core_sector: int) -> tuple
     return bytes(sector), bytes(patched)
 
 
-def install_bios(image: Path, work: Path, grub: Grub, *, core_sector: int) -> None:
+def install_bios(image: Path, work: Path, grub: Grub, modules_from: Path, *, core_sector: int) -> None:
     """Write boot code and core image of a BIOS GRUB straight into the disk image."""
     core = work / f"core-{grub.format}.img"
-    core_image(grub, core)
-    boot_image = (_LIBRARY / grub.format / "boot.img").read_bytes()
+    core_image(grub, modules_from, core)
+    boot_image = (modules_from / grub.format / "boot.img").read_bytes()
     code, patched = bios_boot_code(boot_image, core.read_bytes(), core_sector=core_sector)
     with image.open("r+b") as disk:
         disk.write(code)

@@ -34,7 +34,14 @@ _COMMON = (
 
 
 def requirements(arch: Arch) -> tuple[Requirement, ...]:
-    """Every package needed to build for `arch`."""
+    """Every package needed to build for `arch`; GRUB for a foreign one comes with that one's packages."""
+    if arch.foreign:
+        return (
+            *_COMMON,
+            Requirement("arch-test", "arch-test"),
+            Requirement("qemu-user-static", f"qemu-{arch.name}-static"),
+            Requirement("binfmt-support", f"/proc/sys/fs/binfmt_misc/qemu-{arch.name}"),
+        )
     return (*_COMMON, *(Requirement(grub.package, f"/usr/lib/grub/{grub.format}") for grub in arch.grubs))
 
 

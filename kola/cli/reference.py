@@ -21,12 +21,13 @@ def add_parser(subparsers: Subparsers) -> None:
     build = actions.add_parser("build", help="build it unless the cache has it, and print where it is")
     build.add_argument("--force", action="store_true", help="build even if the cache has it")
     build.add_argument("--output", type=Path, metavar="DIR", help="build there instead of in the cache")
+    build.add_argument("--arch", help="x86_64 or aarch64; the host's by default")
     build.add_argument("--install-missing", action="store_true", help="let apt install what this host lacks")
     build.set_defaults(func=_build)
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    cached = reference.is_cached(output=arguments.output) and not arguments.force
+    cached = reference.is_cached(output=arguments.output, arch=arguments.arch) and not arguments.force
     started = time.monotonic()
 
     def progress(line: str) -> None:
@@ -34,6 +35,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
     path = reference.ensure(
         output=arguments.output,
+        arch=arguments.arch,
         force=arguments.force,
         progress=progress,
         install_missing=arguments.install_missing,

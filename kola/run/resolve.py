@@ -144,7 +144,7 @@ def _subject(args: argparse.Namespace, arch: str, tell: Tell) -> _Subject:
     else:
         from harness.reference import ensure
 
-        tested = BuildRoot(ensure(progress=tell))
+        tested = BuildRoot(ensure(progress=tell, arch=arch))
         tell(f"no build directory here: testing the reference OS in {tested.path}")
     build = tested.find(args.build, arch)
     parent = ""

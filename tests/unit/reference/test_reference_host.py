@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
+from pathlib import Path
 
 import pytest
 
 from harness.errors import ConfigError
 from harness.reference.arch import ARCHES
 from harness.reference.bootstrap import apt_options, debian_sources
+from harness.reference.grub import library
 from harness.reference.requirements import missing, require, requirements
 
 NEEDED = requirements(ARCHES["x86_64"])
@@ -18,6 +21,23 @@ def test_every_package_of_an_architecture_is_known() -> None:
     packages = [requirement.package for requirement in NEEDED]
     assert {"mmdebstrap", "ostree", "grub-pc-bin", "grub-efi-amd64-bin", "qemu-utils"} <= set(packages)
     assert len(packages) == len(set(packages))
+
+
+def test_a_foreign_architecture_needs_emulation_and_brings_its_own_grub(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    arm = ARCHES["aarch64"]
+    packages = {requirement.package for requirement in requirements(arm)}
+    assert {"qemu-user-static", "binfmt-support", "arch-test"} <= packages
+    assert not [name for name in packages if name.startswith("grub-efi")]
+    with pytest.raises(ValueError, match="unpack"):
+        library(arm, tmp_path, tmp_path)
+    assert library(ARCHES["x86_64"], tmp_path, tmp_path) == Path("/usr/lib/grub")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    packages = {requirement.package for requirement in requirements(arm)}
+    assert "grub-efi-arm64-bin" in packages
+    assert "qemu-user-static" not in packages
 
 
 def test_missing_names_packages_not_programs() -> None:
