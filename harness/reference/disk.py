@@ -71,6 +71,9 @@ def _ext4(image: Path, partition: Partition, source: Path, *, inodes: int) -> No
             str(inodes),
             "-m",
             "0",
+            # For disks with sectors of that size; a small file system would get blocks of 1024.
+            "-b",
+            "4096",
             "-E",
             # All tables written now: no kernel thread spends the first minutes of a guest on them.
             f"offset={partition.start * MIB},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0",
