@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.reference import bootstrap, disk, grub, metadata, tree
+from harness.reference import bootstrap, disk, grub, metadata, rpmdb, tree
 from harness.reference.command import run
 from harness.reference.commit import Commit, commit, deploy, discard, make_repository
 from harness.reference.initramfs import build_initramfs
+from harness.reference.ociarchive import Layer, write_archive, write_layer
+from harness.reference.packages import Package
 from harness.reference.recipe import Recipe, Version, recipe_hash
 
 Progress = Callable[[str], None]
@@ -48,32 +50,39 @@ def build(recipe: Recipe, target: Path, *, progress: Progress) -> None:
         tree.prepare(recipe, root, extra)
     with steps.step("building the initramfs"):
         build_initramfs(root)
-        tree.finish(root, recipe.tree)
-    build_from_tree(recipe, target, root, extra, steps)
+        packages = [entry.package for entry in tree.finish(recipe, root)]
+    build_from_tree(recipe, target, root, extra, packages, steps)
     with steps.step("cleaning up"):
         discard(work)
 
 
-def build_from_tree(recipe: Recipe, target: Path, root: Path, extra: Path, steps: Steps) -> None:
-    """Commit, deploy and write every version from a finished tree."""
+def build_from_tree(
+    recipe: Recipe, target: Path, root: Path, extra: Path, packages: list[Package], steps: Steps
+) -> None:
+    """Commit, deploy and write every version from a finished tree with `packages`."""
     work = root.parent
     bare = make_repository(work / "bare", mode="bare")
     archive = make_repository(target / "repo", mode="archive")
-    rows = tree.packages(root)
     modules = grub.library(recipe.arch, extra, work)
     parent: Commit | None = None
+    layers: list[Layer] = []
     for index, version in enumerate(recipe.versions):
         with steps.step(f"committing {version.id}"):
             source = f"dir={root}"
             if parent is not None:
-                added = _addition(recipe, version, work / f"addition-{index}", extra)
-                rows = sorted([*rows, *added])
+                added = _addition(recipe, version, root, work / f"addition-{index}", extra)
+                packages = sorted([*packages, *added])
                 trees = [f"ref={recipe.ref}", f"dir={work / f'addition-{index}'}"]
             else:
                 trees = [source]
-            parent = commit(bare, recipe, version, trees, parent)
+            parent = commit(bare, recipe, version, packages, trees, parent)
+        with steps.step(f"packing the container image of {version.id}"):
+            where = root if index == 0 else work / f"addition-{index}"
+            layers.append(write_layer(where, work / f"layer-{index}", version, parent))
         with steps.step(f"writing the disk of {version.id}"):
-            _write_build(recipe, version, parent, rows, work / f"disk-{index}", bare, modules, target)
+            _write_build(
+                recipe, version, parent, packages, layers, work / f"disk-{index}", bare, modules, target
+            )
     with steps.step("filling the archive repository"):
         run(["ostree", "pull-local", f"--repo={archive}", "--depth=-1", bare, recipe.ref])
         run(["ostree", "summary", f"--repo={archive}", "--update"])
@@ -81,28 +90,33 @@ def build_from_tree(recipe: Recipe, target: Path, root: Path, extra: Path, steps
     (target / "builds/latest").symlink_to(recipe.versions[-1].id)
 
 
-def _addition(recipe: Recipe, version: Version, where: Path, extra: Path) -> list[list[str]]:
-    """Lay out only what `version` adds to its predecessor; return its new packages."""
+def _addition(recipe: Recipe, version: Version, root: Path, where: Path, extra: Path) -> list[Package]:
+    """Lay out only what `version` adds to `root`, its predecessor; return its new packages."""
     where.mkdir()
-    rows = []
-    for package in version.packages:
-        (deb,) = extra.glob(f"{package}_*.deb")
-        run(["dpkg-deb", "--extract", deb, where])
-        shutil.rmtree(where / "usr/share/doc", ignore_errors=True)
-        shutil.rmtree(where / "usr/share/man", ignore_errors=True)
-        rows.append(
-            run(["dpkg-deb", "--show", "--showformat=${Package} ${Version} ${Architecture}", deb]).split()
-        )
+    added = []
+    for name in version.packages:
+        (deb,) = extra.glob(f"{name}_*.deb")
+        alone = where.with_name(f"{where.name}-{name}")
+        run(["dpkg-deb", "--extract", deb, alone])
+        shutil.rmtree(alone / "usr/share/doc", ignore_errors=True)
+        shutil.rmtree(alone / "usr/share/man", ignore_errors=True)
+        shown = run(["dpkg-deb", "--show", f"--showformat={rpmdb.DPKG_FORMAT}", deb])
+        added.append(rpmdb.extracted_package(alone, shown))
+        shutil.copytree(alone, where, symlinks=True, dirs_exist_ok=True)
     tree.lay_over(version.overlay, where)
     tree.write_os_release(where, recipe, version)
-    return rows
+    database = root / "run/rpmdb"
+    rpmdb.write_database(root, added, database, timestamp=version.timestamp, base=root / rpmdb.DATABASE)
+    shutil.move(database, where / rpmdb.DATABASE)
+    return [entry.package for entry in added]
 
 
 def _write_build(
     recipe: Recipe,
     version: Version,
     made: Commit,
-    rows: list[list[str]],
+    packages: list[Package],
+    layers: list[Layer],
     work: Path,
     bare: Path,
     modules: Path,
@@ -118,9 +132,13 @@ def _write_build(
     directory.mkdir(parents=True)
     image = directory / metadata.artifact_name(recipe, version, "qemu", "qcow2")
     disk.to_qcow2(raw, image)
-    image.chmod(0o444)
-    images = {"qemu": metadata.describe(image)}
+    archive = directory / metadata.artifact_name(recipe, version, "ostree", "ociarchive")
+    write_archive(recipe, version, layers, archive)
+    images = {}
+    for kind, path in (("qemu", image), ("ostree", archive)):
+        path.chmod(0o444)
+        images[kind] = metadata.describe(path)
     content = metadata.meta(recipe, version, made, images, recipe_hash=recipe_hash(recipe.arch))
     metadata.write_json(directory / "meta.json", content)
-    metadata.write_json(directory / "commitmeta.json", metadata.commit_meta(recipe, version, rows))
+    metadata.write_json(directory / "commitmeta.json", metadata.commit_meta(recipe, version, packages))
     discard(work)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.reference.command import run
+from harness.reference.packages import Package
 from harness.reference.recipe import Recipe, Version
 
 
@@ -29,7 +31,12 @@ def make_repository(path: Path, *, mode: str) -> Path:
 
 
 def commit(
-    repository: Path, recipe: Recipe, version: Version, trees: list[str], parent: Commit | None
+    repository: Path,
+    recipe: Recipe,
+    version: Version,
+    packages: Sequence[Package],
+    trees: list[str],
+    parent: Commit | None,
 ) -> Commit:
     """Commit the union of `trees` (`dir=PATH` or `ref=REF`, later ones win) as `version`."""
     checksum = run(
@@ -43,6 +50,8 @@ def commit(
             f"--timestamp={version.timestamp}",
             f"--add-metadata-string=version={version.id}",
             f"--add-metadata-string=nestos.stream={recipe.stream}",
+            # GVariant's text of a(sssss) is Python's of a list of tuples of plain strings.
+            f"--add-metadata=rpmostree.rpmdb.pkglist={[package.row for package in packages]!r}",
             "--bootable",
             "--no-xattrs",
             *(f"--tree={tree}" for tree in trees),

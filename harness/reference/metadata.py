@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.reference.commit import Commit
+from harness.reference.packages import Package
 from harness.reference.recipe import Recipe, Version
 
 
@@ -58,19 +59,14 @@ def meta(
     }
 
 
-def commit_meta(recipe: Recipe, version: Version, packages: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """The content of `commitmeta.json`: the metadata of the commit, and its packages as NEVRA-like rows."""
+def commit_meta(recipe: Recipe, version: Version, packages: Sequence[Package]) -> dict[str, Any]:
+    """The content of `commitmeta.json`: the metadata of the commit, and its packages."""
     return {
         "nestos.stream": recipe.stream,
         "version": version.id,
         "ostree.bootable": True,
-        "rpmostree.rpmdb.pkglist": [[name, "0", *_split(text), arch] for name, text, arch in packages],
+        "rpmostree.rpmdb.pkglist": [list(package.row) for package in packages],
     }
-
-
-def _split(version: str) -> tuple[str, str]:
-    upstream, _, revision = version.rpartition("-")
-    return (upstream, revision) if upstream else (revision, "0")
 
 
 def builds(recipe: Recipe) -> dict[str, Any]:

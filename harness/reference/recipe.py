@@ -13,7 +13,15 @@ from harness.reference.arch import Arch
 
 HERE = Path(__file__).parent
 # Only these decide what a build contains; documentation and the command line do not.
-_HASHED = ("*.py", "*.toml", "overlay/**/*", "overlay-b/**/*", "initramfs/**/*", "grub/**/*")
+_HASHED = (
+    "*.py",
+    "*.toml",
+    "overlay/**/*",
+    "overlay-b/**/*",
+    "initramfs/**/*",
+    "grub/**/*",
+    "rpmostree/**/*",
+)
 
 
 @dataclass(frozen=True)

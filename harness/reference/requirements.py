@@ -30,6 +30,7 @@ _COMMON = (
     Requirement("fdisk", "sfdisk"),
     Requirement("grub-common", "grub-mkimage"),
     Requirement("qemu-utils", "qemu-img"),
+    Requirement("zstd", "zstd"),
 )
 
 

@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.reference import bootstrap
+from harness.reference import bootstrap, rpmdb, standin
 from harness.reference.command import run
-from harness.reference.recipe import Recipe, TreeRules, Version
+from harness.reference.recipe import Recipe, Version
+from harness.reference.rpmheader import InstalledPackage
 
 _TOP_LEVEL = {
     "bin",
@@ -97,17 +98,25 @@ def prepare(recipe: Recipe, tree: Path, extra: Path) -> None:
     (tree / "etc/ssh/sshd_config.d").chmod(0o700)
 
 
-def finish(tree: Path, rules: TreeRules) -> None:
-    """Give the tree the shape ostree wants. The initramfs must exist by now: what builds it goes."""
+def finish(recipe: Recipe, tree: Path) -> list[InstalledPackage]:
+    """Give the tree the shape ostree wants, and return what is installed in it.
+
+    The initramfs must exist by now: what builds it goes.
+    """
+    rules = recipe.tree
     version = kernel_version(tree)
     modules = tree / "usr/lib/modules" / version
     shutil.move(tree / f"boot/vmlinuz-{version}", modules / "vmlinuz")
+    standin.install(tree)
     remove(tree, ("boot/*", "vmlinuz*", "initrd.img*", *rules.remove))
+    standin.compile_modules(tree)
     for unit in rules.mask:
         path = tree / "usr/lib/systemd/system" / unit
         path.unlink(missing_ok=True)
         path.symlink_to("/dev/null")
     _keep_package_list(tree)
+    packages = rpmdb.installed_packages(tree)
+    rpmdb.write_database(tree, packages, tree / rpmdb.DATABASE, timestamp=recipe.versions[0].timestamp)
     for name in ("tmp", "run", "var", "dev", "proc", "sys"):
         shutil.rmtree(tree / name, ignore_errors=True)
         (tree / name).mkdir(mode=0o755)
@@ -121,24 +130,10 @@ def finish(tree: Path, rules: TreeRules) -> None:
     shutil.rmtree(tree / "usr/local")
     (tree / "usr/local").symlink_to("../var/usrlocal")
     shutil.move(tree / "etc", tree / "usr/etc")
+    return packages
 
 
 def _keep_package_list(tree: Path) -> None:
     """Keep dpkg's record of what is installed where a read-only system has it."""
     (tree / "usr/share/dpkg-db").mkdir()
     shutil.copyfile(tree / "var/lib/dpkg/status", tree / "usr/share/dpkg-db/status")
-
-
-def packages(tree: Path) -> list[list[str]]:
-    """Name, version and architecture of everything installed, sorted by name."""
-    fields = run(
-        [
-            "dpkg-query",
-            "--admindir",
-            tree / "usr/share/dpkg-db",
-            "-W",
-            "-f",
-            "${Package} ${Version} ${Architecture}\n",
-        ]
-    )
-    return [line.split() for line in fields.splitlines()]

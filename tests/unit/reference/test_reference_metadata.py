@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.reference import metadata
 from harness.reference.arch import ARCHES
 from harness.reference.commit import Commit
+from harness.reference.packages import from_dpkg
 from harness.reference.recipe import load_recipe
 
 RECIPE = load_recipe(ARCHES["x86_64"])
@@ -44,13 +45,13 @@ def test_builds_json_has_the_newest_first() -> None:
     assert [build["id"] for build in content["builds"]] == [NEWER.id, OLDER.id]
 
 
-def test_commitmeta_splits_versions_as_rpm_does(tmp_path: Path) -> None:
-    rows = [["curl", "7.88.1-10+deb12u12", "amd64"], ["ucf", "3.0043", "all"]]
+def test_commitmeta_lists_packages_as_rpm_does(tmp_path: Path) -> None:
+    rows = [from_dpkg("curl", "7.88.1-10+deb12u12", "amd64"), from_dpkg("ucf", "3.0043", "all")]
     target = tmp_path / "commitmeta.json"
     metadata.write_json(target, metadata.commit_meta(RECIPE, OLDER, rows))
     content = json.loads(target.read_text())
     assert content["nestos.stream"] == "reference"
     assert content["rpmostree.rpmdb.pkglist"] == [
-        ["curl", "0", "7.88.1", "10+deb12u12", "amd64"],
-        ["ucf", "0", "3.0043", "0", "all"],
+        ["curl", "0", "7.88.1", "10+deb12u12", "x86_64"],
+        ["ucf", "0", "3.0043", "0", "noarch"],
     ]

@@ -1,0 +1,62 @@
+"""`ostree container commit`, and installing packages, inside a container that is being built."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import Failure
+
+_TRANSIENT = ("/tmp", "/var/tmp", "/var/cache", "/var/log", "/run/rpm-ostree")
+
+
+def inside() -> bool:
+    """Whether this is a container, and one of our OS rather than the OS itself."""
+    return not Path("/run/ostree-booted").exists() and Path("/usr/lib/rpm-ostree").exists()
+
+
+def install(options: Namespace) -> None:
+    """`rpm-ostree install` in a Containerfile: straight into the root file system."""
+    import tempfile
+
+    from . import depsolve, rpms
+    from .text import nevra
+
+    with tempfile.TemporaryDirectory(prefix="rpm-ostree-", dir="/tmp") as name:
+        files = [rpms.read(Path(word)) for word in options.packages if word.endswith(".rpm")]
+        wanted = [word for word in options.packages if not word.endswith(".rpm")]
+        files = depsolve.complete("/", files, wanted, Path(name))
+        for file in files:
+            print(f"Installing {nevra(file.row)}", flush=True)
+        rpms.install("/", files)
+        rpms.settle_database(Path(rpms.DATABASE))
+
+
+def commit() -> None:
+    """Empty what no image should carry; the layer itself is made by who builds the image."""
+    if not inside():
+        raise Failure("Not in a container: this command cleans up at the end of a Containerfile's RUN")
+    for directory in map(Path, _TRANSIENT):
+        for path in directory.glob("*") if directory.is_dir() else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`ostree container …`: `commit` and no other."""
+    try:
+        if list(arguments) != ["commit"]:
+            raise Failure(  # noqa: TRY301 - one place prints errors
+                "of `ostree container` the kola reference OS has only `commit`; images are made by "
+                "buildah and deployed by `rpm-ostree rebase`"
+            )
+        commit()
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    return 0

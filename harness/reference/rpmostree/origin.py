@@ -1,0 +1,85 @@
+"""A deployment's origin: where its base comes from and what was asked to be layered on it.
+
+The keys are rpm-ostree's (`rust/src/origin.rs` there names them): `[origin] refspec | baserefspec |
+container-image-reference | override-commit`, `[packages] requested | requested-local`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .errors import Failure
+
+_IMAGE_PREFIXES = ("ostree-unverified-registry:", "ostree-unverified-image:", "ostree-image-signed:")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """`source` is a refspec, or an image reference with its prefix; `local` maps NEVRAs to SHA-256 sums."""
+
+    source: str
+    override_commit: str | None = None
+    requested: tuple[str, ...] = ()
+    local: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the base is a container image."""
+        return is_image_reference(self.source)
+
+    @property
+    def is_layered(self) -> bool:
+        """Whether anything is asked for beside the base."""
+        return bool(self.requested or self.local)
+
+    def with_packages(self, requested: tuple[str, ...], local: dict[str, str]) -> Origin:
+        """The same base with other packages."""
+        return replace(self, requested=requested, local=local)
+
+
+def is_image_reference(source: str) -> bool:
+    """Whether `source` names a container image."""
+    return source.startswith(_IMAGE_PREFIXES)
+
+
+def parse(keyfile: Any) -> Origin:
+    """Read a GLib.KeyFile; raises `Failure` for one without a base."""
+
+    def value(group: str, key: str) -> str | None:
+        try:
+            return str(keyfile.get_value(group, key))
+        except Exception:  # GLib.Error, which this module has no need to import
+            return None
+
+    def strings(group: str, key: str) -> list[str]:
+        return [word for word in (value(group, key) or "").split(";") if word]
+
+    source = (
+        value("origin", "refspec")
+        or value("origin", "baserefspec")
+        or value("origin", "container-image-reference")
+    )
+    if source is None:
+        raise Failure("Failed to find refspec/baserefspec/container-image-reference in origin")
+    local = {}
+    for entry in strings("packages", "requested-local"):
+        checksum, _, nevra = entry.partition(":")
+        local[nevra] = checksum
+    return Origin(source, value("origin", "override-commit"), tuple(strings("packages", "requested")), local)
+
+
+def fill(keyfile: Any, origin: Origin) -> Any:
+    """Write `origin` into an empty GLib.KeyFile and return it."""
+    if origin.is_image:
+        keyfile.set_value("origin", "container-image-reference", origin.source)
+    else:
+        keyfile.set_value("origin", "baserefspec" if origin.is_layered else "refspec", origin.source)
+    if origin.override_commit:
+        keyfile.set_value("origin", "override-commit", origin.override_commit)
+    if origin.requested:
+        keyfile.set_value("packages", "requested", "".join(f"{name};" for name in sorted(origin.requested)))
+    if origin.local:
+        entries = (f"{checksum}:{nevra};" for nevra, checksum in sorted(origin.local.items()))
+        keyfile.set_value("packages", "requested-local", "".join(entries))
+    return keyfile

@@ -1,0 +1,133 @@
+"""The sysroot: its deployments, and how a new one comes to be the next boot's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from . import namespace
+from . import origin as origins
+from .errors import Failure
+from .libostree import Gio, GLib, OSTree
+from .origin import Origin
+
+_BASE_REFS = "rpmostree/base"
+
+
+class System:
+    """One loaded sysroot. Opened for writing it holds the sysroot's lock until the process ends."""
+
+    def __init__(self, path: str, *, write: bool) -> None:
+        if write:
+            if os.geteuid() != 0:
+                raise Failure("This command requires root privileges")
+            namespace.enter()
+        self.sysroot = OSTree.Sysroot.new(Gio.File.new_for_path(path))
+        if write:
+            self.sysroot.set_mount_namespace_in_use()
+            self.sysroot.initialize()
+            locked = self.sysroot.try_lock()
+            if not locked[-1] if isinstance(locked, tuple) else not locked:
+                raise Failure("Transaction in progress: another command holds the lock of the sysroot")
+        self.sysroot.load(None)
+        self.repo = self.sysroot.repo()
+        self.repo_path = Path(path) / "ostree/repo"
+        self.deployments: list[Any] = list(self.sysroot.get_deployments())
+        if not self.deployments:
+            raise Failure("This system has no deployments")
+        self.booted: Any = self.sysroot.get_booted_deployment()
+        if self.booted is None and path == "/":
+            raise Failure(
+                "This system was not booted via libostree.\n"
+                "Currently, most rpm-ostree commands only work on ostree-based host systems."
+            )
+        self.osname: str = (self.booted or self.deployments[0]).get_osname()
+        self.merge: Any = self.sysroot.get_merge_deployment(self.osname)
+
+    def reload(self) -> None:
+        """Read the list of deployments again."""
+        self.sysroot.load_if_changed(None)
+        self.deployments = list(self.sysroot.get_deployments())
+
+    def origin(self, deployment: Any = None) -> Origin:
+        """The origin of a deployment, by default of the one new deployments start from."""
+        keyfile = (deployment or self.merge).get_origin()
+        if keyfile is None:
+            raise Failure("The deployment has no origin: rebase first")
+        return origins.parse(keyfile)
+
+    def metadata(self, checksum: str) -> dict[str, Any]:
+        """The metadata of a commit as plain Python values."""
+        _, commit = self.repo.load_variant(OSTree.ObjectType.COMMIT, checksum)
+        return dict(commit.get_child_value(0).unpack())
+
+    def timestamp(self, checksum: str) -> int:
+        """When a commit was made, in seconds since 1970."""
+        _, commit = self.repo.load_variant(OSTree.ObjectType.COMMIT, checksum)
+        return int(OSTree.commit_get_timestamp(commit))
+
+    def base(self, checksum: str) -> str:
+        """The commit below the layered packages of `checksum`; itself when there are none."""
+        if not self.metadata(checksum).get("rpmostree.clientlayer"):
+            return checksum
+        _, commit = self.repo.load_variant(OSTree.ObjectType.COMMIT, checksum)
+        return str(OSTree.commit_get_parent(commit))
+
+    def resolve(self, ref: str) -> str | None:
+        """What a ref points to here, None when there is no such ref."""
+        _, checksum = self.repo.resolve_rev(ref, True)
+        return checksum or None
+
+    def has_commit(self, checksum: str) -> bool:
+        """Whether the whole commit is here, not only its metadata."""
+        _, found = self.repo.has_object(OSTree.ObjectType.COMMIT, checksum, None)
+        if not found:
+            return False
+        _, _, state = self.repo.load_commit(checksum)
+        return not state & OSTree.RepoCommitState.PARTIAL
+
+    def directory(self, deployment: Any) -> Path:
+        """Where a deployment is checked out."""
+        return Path(self.sysroot.get_deployment_directory(deployment).get_path())
+
+    def checkout_of(self, checksum: str) -> Path | None:
+        """The directory of a deployment of that very commit, if there is one."""
+        for deployment in self.deployments:
+            if deployment.get_csum() == checksum and not deployment.is_staged():
+                return self.directory(deployment)
+        return None
+
+    def deploy(self, checksum: str, origin: Origin, *, kernel_arguments: list[str] | None = None) -> None:
+        """Make `checksum` the next boot's: staged until shutdown on a running system, at once elsewhere."""
+        keyfile = origins.fill(GLib.KeyFile(), origin)
+        # Refs first: whoever prunes must already know what the new deployment stands on.
+        self._write_base_refs([checksum])
+        if self.booted is not None:
+            self.sysroot.stage_tree(self.osname, checksum, keyfile, self.merge, kernel_arguments, None)
+        else:
+            _, deployment = self.sysroot.deploy_tree(
+                self.osname, checksum, keyfile, self.merge, kernel_arguments, None
+            )
+            flags = OSTree.SysrootSimpleWriteDeploymentFlags.NONE
+            self.sysroot.simple_write_deployment(self.osname, deployment, self.merge, flags, None)
+        self.reload()
+        self._write_base_refs([])
+
+    def write_deployments(self, deployments: list[Any]) -> None:
+        """Keep exactly these, the first one for the next boot."""
+        self.sysroot.write_deployments(deployments, None)
+        self.reload()
+        self._write_base_refs([])
+
+    def _write_base_refs(self, further: list[str]) -> None:
+        """Keep the bases of layered commits: they are in no ref of ostree's own."""
+        commits = [*(deployment.get_csum() for deployment in self.deployments), *further]
+        bases = sorted({self.base(commit) for commit in commits if self.base(commit) != commit})
+        _, old = self.repo.list_refs(_BASE_REFS, None)
+        for number, checksum in enumerate(bases):
+            self.repo.set_ref_immediate(None, f"{_BASE_REFS}/{number}", checksum, None)
+        for name in old:
+            number_text = name.rpartition("/")[2]
+            if not number_text.isdigit() or int(number_text) >= len(bases):
+                self.repo.set_ref_immediate(None, f"{_BASE_REFS}/{number_text}", None, None)
