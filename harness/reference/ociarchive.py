@@ -1,8 +1,8 @@
-"""The operating system as a container image, in one file: what `rpm-ostree rebase` and Containerfiles start from.
+"""The operating system as a container image in one file, for `rpm-ostree rebase` and Containerfiles.
 
-A version is one layer on those of the version before it, a tar of the root file system with `/etc` in place of
-`/usr/etc`. Labels name the ostree commit that the tree is (`ostree.commit`, and `nestos.ostree.layers` for each
-layer), so that a system that has the commit fetches no layer. docs/reference-os.md describes the form.
+A version is one layer on those of the version before it, a tar of the root file system with `/etc` in place
+of `/usr/etc`. Labels name the ostree commit that the tree is (`ostree.commit`, and `nestos.ostree.layers` for
+each layer), so that a system that has the commit fetches no layer. docs/reference-os.md describes the form.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MEDIA = "application/vnd.oci.image"
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer on disk: the compressed blob, its digest, that of the tar inside, and the commit it leads to."""
+    """One layer on disk: the compressed blob, its digest, that of the tar in it, and the commit it makes."""
 
     blob: Path
     digest: str
