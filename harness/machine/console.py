@@ -22,6 +22,10 @@ class Console:
         """The last lines shown."""
         return self._instance.console.text(lines)
 
+    def discard(self) -> None:
+        """Leave out what was shown so far: the next `expect` is about what comes now."""
+        self._position = self._instance.console.total
+
     def send(self, text: str) -> None:
         """Type `text` as it is; nothing is appended."""
         self._instance.type_console(text.encode())

@@ -1,0 +1,28 @@
+"""The boot menu on the serial console, used as a person would."""
+
+from __future__ import annotations
+
+import contextlib
+
+from harness.machine.machine import Machine
+from harness.machine.probe import Since
+from harness.machine.ssh import ConnectionLost
+
+_MENU = r"GNU GRUB|Use the \S+ and \S+ keys"
+_DOWN = "\x1b[B"
+
+
+def reboot_into(machine: Machine, entry: int) -> None:
+    """Reboot, choose the entry (0 is the default) in the menu, and wait until that system is up and well."""
+    before = machine.boot_id
+    since = Since.now(machine.instance)
+    machine.console.discard()
+    with contextlib.suppress(ConnectionLost):
+        machine.run("systemctl reboot", sudo=True, timeout=30)
+    machine.leave_boot(since)
+    machine.console.expect(_MENU, deadline=machine.deadline(120))
+    # The first key stops the countdown; the menu has drawn itself by the time it is read.
+    for _ in range(entry):
+        machine.console.send(_DOWN)
+    machine.console.send_line()
+    machine.wait_rebooted(before, since)

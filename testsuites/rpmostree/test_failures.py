@@ -1,0 +1,55 @@
+"""An installation that fails leaves the system as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.machine.machine import Machine
+from harness.services.repository import RpmRepository
+from harness.services.rpms import Rpm
+from harness.services.services import Services
+from testsuites.rpm_ostree import deployments, only_repository
+from testsuites.rpmostree.packages import ENEMY, NEEDS_NOBODY, PROBE, THIEF
+
+pytestmark = pytest.mark.kola(tags=["rpm-ostree"], guide="9.3#install")
+
+
+def _fails(machine: Machine, what: str) -> str:
+    """Install `what` in vain; what was said about it."""
+    before = deployments(machine)
+    failed = machine.run(f"rpm-ostree install {what}", sudo=True, timeout=300)
+    assert failed.status == 1, failed
+    assert "error: " in failed.stderr
+    assert deployments(machine) == before
+    assert not machine.file("/run/ostree/staged-deployment").exists
+    return failed.stderr
+
+
+@pytest.mark.kola(name="rpmostree.install-fails")
+@pytest.mark.parametrize(
+    ("package", "said"),
+    [(NEEDS_NOBODY, "kola-that-nobody-provides"), (ENEMY, "conflict"), (THIEF, "/usr/bin/bash")],
+    ids=["missing-dependency", "conflict", "file-conflict"],
+)
+def test_a_package_that_does_not_fit(machine: Machine, tmp_path: Path, package: Rpm, said: str) -> None:
+    """A missing dependency, a conflict, or another package's file: refused, and the reason is named."""
+    only_repository(machine, "")
+    machine.put(package.build(tmp_path), "/var/tmp/package.rpm")
+    assert said in _fails(machine, "/var/tmp/package.rpm")
+
+
+@pytest.fixture
+def repository(services: Services) -> RpmRepository:
+    """A repository that a test may stop."""
+    return services.rpm_repository([PROBE])
+
+
+@pytest.mark.kola(name="rpmostree.install-fails.unreachable-repository")
+def test_a_repository_that_is_down(repository: RpmRepository, machine: Machine) -> None:
+    """A repository that does not answer is named; a package nobody has is too."""
+    only_repository(machine, repository.repo_file())
+    assert "kola-nowhere" in _fails(machine, "kola-nowhere")
+    repository.stop()
+    assert "'kola'" in _fails(machine, "kola-probe")
