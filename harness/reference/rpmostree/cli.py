@@ -154,10 +154,14 @@ def _function(command: str) -> Callable[[argparse.Namespace], None]:
 
     if command == "install" and container.inside():
         return container.install
-    from . import commands  # libostree costs a second under emulation: not for --help and refusals
+    # Every import costs under emulation: none for refusals, few for what is asked most.
+    if command == "status":
+        from . import status
+
+        return status.show
+    from . import commands
 
     functions: dict[str, Callable[[argparse.Namespace], None]] = {
-        "status": commands.show_status,
         "install": commands.install,
         "uninstall": commands.uninstall,
         "upgrade": commands.upgrade,

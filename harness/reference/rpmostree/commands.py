@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from argparse import Namespace
 from dataclasses import replace
@@ -13,17 +12,6 @@ from .errors import Failure, Unchanged
 from .libostree import GLib, OSTree
 from .origin import Origin, is_image_reference
 from .system import System
-
-
-def show_status(options: Namespace) -> None:
-    """`status`."""
-    system = System(options.sysroot, write=False)
-    if options.json:
-        print(json.dumps(status.as_json(system, only_booted=options.booted), indent=2))
-    else:
-        print("\n".join(status.as_text(system, only_booted=options.booted, verbose=options.verbose)))
-    if options.pending_exit_77 and not status.deployments(system)[0]["booted"]:
-        raise SystemExit(77)
 
 
 def install(options: Namespace) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from argparse import Namespace
 from typing import Any
 
 from . import text
@@ -172,3 +174,14 @@ def _diff_text(system: System, checksum: str) -> list[str]:
         return []
     summary = package_diff(system, system.booted.get_csum(), checksum).summary()
     return [text.key_value("Diff", summary)] if summary else []
+
+
+def show(options: Namespace) -> None:
+    """The command itself."""
+    system = System(options.sysroot, write=False)
+    if options.json:
+        print(json.dumps(as_json(system, only_booted=options.booted), indent=2))
+    else:
+        print("\n".join(as_text(system, only_booted=options.booted, verbose=options.verbose)))
+    if options.pending_exit_77 and not deployments(system)[0]["booted"]:
+        raise SystemExit(77)
