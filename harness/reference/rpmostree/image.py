@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -94,7 +95,9 @@ def _skopeo(arguments: list[str], what: str) -> str:
     result = subprocess.run(["skopeo", *arguments], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         words = result.stderr.strip().splitlines() or [f"skopeo ended with status {result.returncode}"]
-        raise Failure(f"{what}: {words[-1]}")
+        # time="…" level=fatal msg="what we want"
+        message = re.search(r'msg="(.*)"$', words[-1])
+        raise Failure(f"{what}: {message.group(1).replace(chr(92), '') if message else words[-1]}")
     return result.stdout
 
 
