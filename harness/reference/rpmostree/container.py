@@ -28,7 +28,8 @@ def install(options: Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="rpm-ostree-", dir="/tmp") as name:
         files = [rpms.read(Path(word)) for word in options.packages if word.endswith(".rpm")]
         wanted = [word for word in options.packages if not word.endswith(".rpm")]
-        files = depsolve.complete("/", files, wanted, Path(name))
+        repositories = Path("/etc/yum.repos.d")
+        files = depsolve.complete("/", files, wanted, repositories=repositories, directory=Path(name))
         for file in files:
             print(f"Installing {nevra(file.row)}", flush=True)
         rpms.install("/", files)

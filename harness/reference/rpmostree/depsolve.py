@@ -9,21 +9,22 @@ from . import repos, rpms
 from .errors import Failure
 from .rpms import Missing, RpmFile
 
-_REPOSITORIES = Path("/etc/yum.repos.d")
 # Rounds of "what is missing now?"; every round takes at least one new package.
 _MOST_PACKAGES = 500
 
 
-def complete(root: str, files: Sequence[RpmFile], wanted: Sequence[str], directory: Path) -> list[RpmFile]:
+def complete(
+    root: str, files: Sequence[RpmFile], wanted: Sequence[str], *, repositories: Path, directory: Path
+) -> list[RpmFile]:
     """`files`, the packages called `wanted`, and whatever of their needs the system below `root` lacks.
 
-    Packages are downloaded into `directory`. Raises `Failure` for names and needs nobody provides,
-    contradictions, and repositories that cannot be reached.
+    `repositories` holds the `.repo` files; packages are downloaded into `directory`. Raises `Failure` for
+    names and needs nobody provides, contradictions, and repositories that cannot be reached.
     """
     result = list(files)
     offers: list[repos.Candidate] | None = None
     if wanted:
-        offers = _offers()
+        offers = _offers(repositories)
         unknown = [name for name in wanted if repos.best(offers, name, rpms.compare) is None]
         if unknown:
             raise Failure(f"Packages not found: {', '.join(unknown)}")
@@ -34,7 +35,7 @@ def complete(root: str, files: Sequence[RpmFile], wanted: Sequence[str], directo
         if not lacking:
             return result
         if offers is None:
-            offers = _offers()
+            offers = _offers(repositories)
         found = False
         for entry in lacking:
             found |= _take(offers, entry.needed.split(" ")[0], directory, result)
@@ -62,9 +63,9 @@ def _take(offers: list[repos.Candidate], name: str, directory: Path, files: list
     return True
 
 
-def _offers() -> list[repos.Candidate]:
+def _offers(repositories: Path) -> list[repos.Candidate]:
     offers = []
-    for repository in repos.configured(_REPOSITORIES):
+    for repository in repos.configured(repositories):
         try:
             offers += repos.candidates(repository)
         except Failure:

@@ -158,7 +158,9 @@ def _collect(system: System, origin: Origin, base: str, directory: Path) -> list
                 raise Failure(f"Package '{text}' is already in the base")
             files.append(file)
         wanted = [name for name in origin.requested if not rpms.installed(root, name)]
-        return depsolve.complete(root, files, wanted, directory)
+        # As the system that runs has them: a staged deployment has no /etc yet.
+        repositories = system.directory(system.booted or system.merge) / "etc/yum.repos.d"
+        return depsolve.complete(root, files, wanted, repositories=repositories, directory=directory)
 
 
 def finished(*, reboot: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -191,3 +192,44 @@ def test_kernel_arguments_are_a_new_deployment_of_the_same_commit(lab: Lab) -> N
     assert (same.status, same.stdout) == (77, "No changes.\n")
     first, second = lab.status()
     assert first["checksum"] == second["checksum"]
+
+
+def _repository(lab: Lab, *packages: Path) -> Path:
+    """A repository in a directory, the only one the system knows."""
+    directory = lab.path / "repository"
+    directory.mkdir(exist_ok=True)
+    for package in packages:
+        shutil.copy(package, directory)
+    run("createrepo_c", "--quiet", "--no-database", directory)
+    configured = lab.deployed() / "etc/yum.repos.d"
+    configured.mkdir(exist_ok=True)
+    (configured / "local.repo").write_text(f"[local]\nbaseurl=file://{directory}\ngpgcheck=0\n")
+    return directory
+
+
+def test_a_repository_gives_a_package_and_what_it_needs(lab: Lab) -> None:
+    _repository(lab, lab.rpm("library"), lab.rpm("needy", "Requires: library >= 1"))
+    done = lab.rpm_ostree("install", "needy")
+    assert done.status == 0, done.stderr
+    assert "Added:\n  library-1.0-1.noarch\n  needy-1.0-1.noarch\n" in done.stdout
+    first = lab.status()[0]
+    assert (first["requested-packages"], first["packages"]) == (["needy"], ["needy"])
+    assert first["requested-local-packages"] == []
+    assert "LayeredPackages: needy" in lab.rpm_ostree("status").stdout
+    assert (lab.deployed() / "usr/bin/library").exists()
+    twice = lab.rpm_ostree("install", "needy")
+    assert (twice.status, twice.stderr) == (1, "error: Package/capability 'needy' is already requested\n")
+
+
+def test_a_repository_that_fails_is_named(lab: Lab) -> None:
+    directory = _repository(lab, lab.rpm("probe"))
+    assert "error: Packages not found: nowhere" in lab.rpm_ostree("install", "nowhere").stderr
+    package = directory / "probe-1.0-1.noarch.rpm"
+    content = package.read_bytes()
+    package.write_bytes(content[:-1] + b"x")
+    assert "probe-1.0-1.noarch.rpm: checksum doesn't match" in lab.rpm_ostree("install", "probe").stderr
+    package.write_bytes(content)
+    (directory / "repodata/repomd.xml").unlink()
+    gone = lab.rpm_ostree("install", "probe")
+    assert (gone.status, len(lab.status())) == (1, 1)
+    assert "error: cannot update repo 'local': Cannot download repodata/repomd.xml" in gone.stderr
