@@ -158,6 +158,7 @@ class Templates:
             machine.limit(deadline)
             if booted:
                 machine.wait_reachable()
+                machine.run("systemctl is-system-running --wait", timeout=300)  # no boot is frozen half done
                 machine.check_health()
                 # Frozen with a session open: its user manager is then running in every clone already.
             else:

@@ -32,6 +32,8 @@ def test_a_well_guest_gives_no_findings() -> None:
         ("@state\ndegraded\n@failed\na.service loaded failed failed A\n● b.mount x\n", ["failed-unit"] * 2),
         ("@state\ndegraded\n", ["system-state"]),
         ("@state\nmaintenance\n", ["system-state"]),
+        ("@state\nstarting\n", []),
+        ("@state\nstarting\n@failed\na.service loaded failed failed A\n", ["failed-unit"]),
         ("", ["system-state"]),
         (
             WELL.replace("@activating\n", "@activating\na.service 2\nb.service 1\nc.service \n"),
