@@ -1,0 +1,1 @@
+"""iSulad runs containers, where the build has it."""

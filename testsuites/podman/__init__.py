@@ -1,0 +1,1 @@
+"""Podman runs containers."""

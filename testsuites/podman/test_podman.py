@@ -1,0 +1,63 @@
+"""Podman, on an image the machine made of its own programs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.machine.machine import Machine
+from testsuites.containers import (
+    ARCHIVE,
+    IMAGE,
+    Engine,
+    check_exec_and_logs,
+    check_network,
+    check_resources,
+    check_run,
+    check_volumes,
+    check_workflow,
+    prepared,
+)
+
+pytestmark = [
+    pytest.mark.kola(tags=["podman", "containers"]),
+    pytest.mark.machine(ignition=prepared(f"/usr/bin/podman import {ARCHIVE} {IMAGE}"), boot="clone"),
+]
+
+
+@pytest.mark.kola(name="podman.base")
+def test_base(machine: Machine) -> None:
+    """Podman says what it is, and runs a container."""
+    podman = Engine(machine, "podman")
+    info = json.loads(podman("info", "--format", "json").check().stdout)
+    assert info["host"]["cgroupVersion"] == "v2"
+    assert info["host"]["os"] == "linux"
+    assert info["store"]["graphDriverName"] == "overlay"
+    assert info["store"]["imageStore"]["number"] == 1
+    check_run(podman)
+
+
+@pytest.mark.kola(name="podman.workflow", timeout="15m")
+def test_workflow(machine: Machine) -> None:
+    """Images are built, committed, saved and loaded; containers are watched and removed."""
+    check_exec_and_logs(Engine(machine, "podman"))
+    check_workflow(Engine(machine, "podman"))
+
+
+@pytest.mark.kola(name="podman.network-single")
+def test_network(machine: Machine) -> None:
+    """A published port answers, containers reach each other, and without network there is none."""
+    check_network(Engine(machine, "podman"))
+
+
+@pytest.mark.kola(name="podman.volumes")
+def test_volumes(machine: Machine) -> None:
+    """Bind mounts and named volumes hold data, read-only ones cannot be written."""
+    check_volumes(Engine(machine, "podman"))
+
+
+@pytest.mark.kola(name="podman.resources")
+def test_resources(machine: Machine) -> None:
+    """Limits of memory, CPU and processes hold."""
+    check_resources(Engine(machine, "podman"))
