@@ -69,6 +69,7 @@ class Bed:
     words: list[str]
     cache: Path
     places: list[Path]
+    running: subprocess.Popen[str] | None = None
 
     @property
     def output(self) -> Path:
@@ -76,7 +77,7 @@ class Bed:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         argv = [sys.executable, "-m", "kola.cli.main", "run", *self.words]
-        return subprocess.Popen(
+        self.running = subprocess.Popen(
             [*argv, "--output-dir", str(self.output), *words],
             cwd=self.root / "checkout",
             env=self.environment,
@@ -86,6 +87,13 @@ class Bed:
             text=True,
             process_group=0,
         )
+        return self.running
+
+    def stop(self) -> None:
+        """End what was started last, should it still run."""
+        if self.running is not None and self.running.poll() is None:
+            self.running.kill()
+            self.running.wait()
 
     def run(self, *words: str) -> tuple[int, str]:
         running = self.start(*words)
@@ -236,17 +244,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 16))
     args = parser.parse_args()
     chance = random.Random(args.seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     print(f"seed {args.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="kola-kill-") as root:
         where = bed(Path(root), real=args.real, reference=args.reference)
         try:
             took = lengths(where)
-            print("undisturbed: " + ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in took.items()))
+            shown = ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in took.items())
+            print(f"undisturbed: {shown}", flush=True)
             for number, kind in zip(range(1, args.count + 1), itertools.cycle(KINDS), strict=False):
                 print(f"{number}: {round_of(where, kind, took, chance)}", flush=True)
         except Left as left:
             print(left, file=sys.stderr)
             return 1
+        finally:
+            where.stop()
     print(f"{args.count} kills, nothing left behind, every next run clean")
     return 0
 
