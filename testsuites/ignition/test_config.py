@@ -1,0 +1,40 @@
+"""Where the config comes from, what is left of it, and that there may be none."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.machine.machine import Machine
+from testsuites.ignition.subjects import EVERYTHING
+
+pytestmark = pytest.mark.kola(tags=["ignition"])
+
+SHOWN = 400
+
+
+@pytest.mark.kola()
+@pytest.mark.machine(ignition=EVERYTHING, boot="clone")
+def test_config_is_not_left_to_be_read(machine: Machine) -> None:
+    """After the first boot no user reads the config, and /boot holds neither it nor the order to apply it."""
+    places = "/run/ignition.json /sys/firmware/qemu_fw_cfg/by_name/opt/com.coreos/config/raw"
+    for place in places.split():
+        assert not machine.run(["cat", place]).ok, f"{place} can be read by everybody"
+    assert machine.run("ls -d /boot/ignition*", sudo=True).stdout.split() == []
+
+
+@pytest.mark.kola()
+@pytest.mark.machine(ignition=None)
+def test_no_config_at_all(machine: Machine) -> None:
+    """Without a config the machine comes up, and tells at the console that nobody gave it one, nor a key."""
+    shown = machine.console.text(SHOWN)
+    assert "Ignition: no config provided by user" in shown
+    assert "No SSH authorized keys provided by Ignition or Afterburn" in shown
+
+
+@pytest.mark.kola()
+@pytest.mark.machine(ignition=b'{"ignition": {"version": "3.0.0"}}')
+def test_empty_config(machine: Machine) -> None:
+    """A config that asks for nothing is applied, and the machine comes up."""
+    shown = machine.console.text(SHOWN)
+    assert "Ignition: user-provided config was applied" in shown
+    assert "No SSH authorized keys provided by Ignition or Afterburn" in shown
