@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,11 @@ from harness.reference.recipe import Recipe, Version
 MIB = 1024 * 1024
 # The GUID every image has until its first boot; the initramfs looks for it.
 FACTORY_GUID = "00000000-0000-4000-A000-000000000001"
+# Likewise of the file systems. All three are those coreos-assembler and nosa give their images.
+FACTORY_UUIDS = {
+    "boot": "96d15588-3596-4b3c-adca-a2ff7279ea63",
+    "root": "910678ff-f77e-4a7d-8d53-86f2ac47a823",
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def _ext4(image: Path, partition: Partition, source: Path, *, inodes: int) -> No
             "-O",
             "^metadata_csum,64bit",
             "-U",
-            str(uuid.uuid5(uuid.NAMESPACE_DNS, f"kola-reference-{partition.label}")),
+            FACTORY_UUIDS[partition.label],
             image,
             f"{partition.size * 1024}k",
         ]

@@ -9,6 +9,10 @@ from testsuites.support import mount_options
 
 pytestmark = pytest.mark.kola(tags=["defaults", "filesystem"])
 
+# What every image has until its first boot: the disk's GUID, the UUIDs of boot and root (coreos-assembler).
+FACTORY_GUID = "00000000-0000-4000-a000-000000000001"
+FACTORY_UUIDS = {"96d15588-3596-4b3c-adca-a2ff7279ea63", "910678ff-f77e-4a7d-8d53-86f2ac47a823"}
+
 
 @pytest.mark.kola(guide="9.1#read-only")
 @pytest.mark.parametrize("path", ["/usr", "/sysroot"])
@@ -73,7 +77,7 @@ def test_root_file_system_fills_its_disk(machine: Machine) -> None:
 @pytest.mark.kola(name="rootfs.uuid")
 @pytest.mark.machine(boot="cold")
 def test_disk_identifiers_are_unique(machine: Machine) -> None:
-    """The disk's GUID is not the one every image was shipped with, and no two partitions share one."""
+    """Neither the disk nor its file systems kept the identifiers every image is shipped with."""
     ids = machine.run("lsblk -nro PARTUUID | sort | grep .").check().lines
     assert len(ids) == len(set(ids))
     guid = (
@@ -84,7 +88,9 @@ def test_disk_identifiers_are_unique(machine: Machine) -> None:
         .check()
         .stdout.strip()
     )
-    assert guid.lower() != "00000000-0000-4000-a000-000000000001", "the disk kept the GUID of the image"
+    assert guid.lower() != FACTORY_GUID, "the disk kept the GUID of the image"
+    uuids = set(machine.run("lsblk -nro UUID").check().stdout.split())
+    assert not uuids & FACTORY_UUIDS, "a file system kept the UUID of the image"
 
 
 @pytest.mark.kola()
