@@ -4,6 +4,7 @@ Loaded by `-p kola.plugin` (which `kola run` passes) or by the checkout's confte
 sessions that run no kola tests.
 """
 
+from kola.plugin.builds import build, upgrade
 from kola.plugin.fixtures import distro, machine, machines, new_machine, services, way_in
 from kola.plugin.hooks import (
     pytest_addoption,
@@ -20,9 +21,9 @@ from kola.plugin.hooks import (
     pytest_unconfigure,
 )
 from kola.plugin.node import pytest_configure_node, pytest_handlecrashitem, pytest_xdist_make_scheduler
-from kola.plugin.upgrade import upgrade
 
 __all__ = [
+    "build",
     "distro",
     "machine",
     "machines",

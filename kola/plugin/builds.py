@@ -1,4 +1,4 @@
-"""What an upgrade test needs to know: where its machines start, and what they are to become."""
+"""The builds a test is about: the one under test, and the one an upgrade starts from."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ class Upgrade:
 
 
 @pytest.fixture
+def build(request: pytest.FixtureRequest) -> Build:
+    """The build under test; where a bare image is tested, the test is skipped."""
+    found = request.config.stash[STATE].plan.build()
+    if found is None:
+        pytest.skip("needs a build directory: a bare image is tested")
+    return found
+
+
+@pytest.fixture
 def upgrade(request: pytest.FixtureRequest) -> Upgrade:
     """The upgrade under test; the test is skipped in runs that are not about one."""
     plan = request.config.stash[STATE].plan
@@ -28,4 +37,4 @@ def upgrade(request: pytest.FixtureRequest) -> Upgrade:
     return Upgrade(plan.parent, target)
 
 
-__all__ = ["Upgrade", "upgrade"]
+__all__ = ["Upgrade", "build", "upgrade"]

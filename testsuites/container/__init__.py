@@ -1,0 +1,1 @@
+"""Operating systems as container images: derived, rebased to, upgraded, rolled back."""
