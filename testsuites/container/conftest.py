@@ -31,5 +31,6 @@ def trusting(registry: Registry, new_machine: Callable[..., Machine]) -> Machine
     """A machine whose containers/image library accepts the registry's certificate."""
     machine = new_machine()
     for file in registry.trust():
-        machine.file(file.path).write(file.content)
+        content = file.content if isinstance(file.content, str) else file.content.decode()
+        machine.file(file.path).write(content)
     return machine

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -54,13 +56,13 @@ def test_rebase_upgrade_and_rollback(os_image: OciImage, registry: Registry, tru
 
 
 @pytest.mark.kola(name="container.rebase-archive", guide="10.2.2#rebase", timeout="15m")
-def test_rebase_to_an_archive(os_image: OciImage, services: Services, tmp_path_factory: pytest.TempPathFactory,
-                              request: pytest.FixtureRequest) -> None:  # fmt: skip
+def test_rebase_to_an_archive(
+    os_image: OciImage, services: Services, new_machine: Callable[..., Machine], tmp_path: Path
+) -> None:
     """An OCI archive on the machine itself is deployed, and what it takes away is gone."""
-    file = tmp_path_factory.mktemp("image") / "os.ociarchive"
-    image = os_image.derive({MARK: "archive\n"}, removed=["/usr/lib/os-release.kola", "/usr/bin/podman"])
-    server = services.http({"os.ociarchive": image.write(file)})
-    machine: Machine = request.getfixturevalue("machine")
+    image = os_image.derive({MARK: "archive\n"}, removed=["/usr/bin/podman"])
+    server = services.http({"os.ociarchive": image.write(tmp_path / "os.ociarchive")})
+    machine = new_machine()
     fetch = f"curl -sSf -o /var/tmp/os.ociarchive {server.url('os.ociarchive')}"
     machine.run(fetch, sudo=True, timeout=300).check()
     reference = "ostree-unverified-image:oci-archive:/var/tmp/os.ociarchive"
