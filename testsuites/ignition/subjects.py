@@ -27,3 +27,4 @@ def key_of_ada() -> SshKey:
 
 
 EVERYTHING = from_butane("everything.bu")
+DISKS = from_butane("disks.bu")

@@ -1,4 +1,4 @@
-"""Remotes, verification, and what stays read-only."""
+"""Unlocking, remotes, verification, and what stays read-only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,24 @@ from testsuites.support import mount_options
 
 pytestmark = pytest.mark.kola(tags=["ostree"])
 
+PROBE = "/usr/share/kola-probe"
+
 
 def status(machine: Machine) -> str:
     return machine.run("ostree admin status", sudo=True).check().stdout
+
+
+@pytest.mark.kola(name="ostree.unlock", guide="9.1#read-only")
+def test_unlock(machine: Machine) -> None:
+    """An unlocked system takes changes below /usr, and has forgotten them after a reboot."""
+    machine.run("ostree admin unlock", sudo=True).check()
+    assert "Unlocked: development" in status(machine)
+    machine.file(PROBE).write("for now\n")
+    assert machine.file(PROBE).text == "for now\n"
+    machine.reboot()
+    assert not machine.file(PROBE).exists
+    assert "Unlocked" not in status(machine)
+    assert not machine.run(["touch", PROBE], sudo=True).ok
 
 
 @pytest.mark.kola(name="ostree.remote", tags=["ostree", "smoke"])
