@@ -102,14 +102,16 @@ class Bed:
 
     def left(self, patience: float) -> list[str]:
         """Processes and named files still there after `patience` seconds."""
-        end = time.monotonic() + patience
+        end, calm = time.monotonic() + patience, False
         while True:
             processes = marked(self.environment[MARK])
             left = [f"process {pid}: {command}" for pid, command in processes.items()]
             left += [f"file {path}" for path in files(self.places)]
-            if not left or time.monotonic() > end:
+            # Nothing twice in a row: a process that is just becoming another program cannot be told.
+            if (not left and calm) or time.monotonic() > end:
                 return left
-            time.sleep(0.02)
+            calm = not left
+            time.sleep(0.1)
 
     def half_made(self) -> list[str]:
         """Templates without the seal that makes them usable."""

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.util.deadline import Deadline
+
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
 from census import MARK, Census, left_after, listening, marked, new_mark
@@ -52,6 +54,8 @@ def test_what_is_left_is_named(tmp_path: Path, leave: Callable[[ExitStack, Path,
     before = Census.take(mark, [place])
     with ExitStack() as owned:
         leave(owned, place, mark)
+        if leave is orphan:
+            Deadline(10).poll(lambda: marked(mark), step="waiting for the orphan", interval=0.05)
         left = left_after(before, mark, [place], patience=0.3)
         kind = {"orphan": "process"}.get(leave.__name__, leave.__name__)
         assert [line for line in left if line.startswith(kind)], left
@@ -62,7 +66,12 @@ def test_a_mark_is_found_wherever_its_bearer_went(tmp_path: Path) -> None:
     mark = new_mark()
     with ExitStack() as owned:
         orphan(owned, tmp_path / "place", mark)
-        assert [command for command in marked(mark).values() if "sleep" in command]
+        # A process that is just becoming another program has no environment for an instant.
+        Deadline(10).poll(
+            lambda: [command for command in marked(mark).values() if "sleep" in command],
+            step="waiting for the orphan to be seen",
+            interval=0.05,
+        )
     assert marked(new_mark()) == {}
 
 
