@@ -1,4 +1,4 @@
-"""Unlocking, remotes, verification, and what stays read-only."""
+"""Unlocking, hotfixes, remotes, verification, and what stays read-only."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ def test_unlock(machine: Machine) -> None:
     assert not machine.file(PROBE).exists
     assert "Unlocked" not in status(machine)
     assert not machine.run(["touch", PROBE], sudo=True).ok
+
+
+@pytest.mark.kola(name="ostree.hotfix")
+def test_hotfix(machine: Machine) -> None:
+    """A hotfix is there after a reboot, in a deployment of its own beside the one it began with."""
+    before = status(machine).count("origin")
+    machine.run("ostree admin unlock --hotfix", sudo=True).check()
+    machine.file(PROBE).write("for good\n")
+    machine.reboot()
+    assert machine.file(PROBE).text == "for good\n"
+    found = status(machine)
+    assert "Unlocked: hotfix" in found
+    assert found.count("origin") == before + 1
+    assert len(machine.run("ls /boot/loader/entries", sudo=True).check().lines) == before + 1
 
 
 @pytest.mark.kola(name="ostree.remote", tags=["ostree", "smoke"])

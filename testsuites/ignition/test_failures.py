@@ -1,0 +1,39 @@
+"""A config that cannot be applied stops the boot in the initramfs, and says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.errors import MachineFailure
+from harness.machine.machine import Machine
+
+pytestmark = pytest.mark.kola(tags=["ignition", "failure"])
+
+NewMachine = Callable[..., Machine]
+
+
+def reason(new_machine: NewMachine, config: bytes) -> str:
+    """Why a machine given these bytes went no further than the initramfs."""
+    machine = new_machine(ignition=config, wait=False)
+    machine.unchecked = True
+    with pytest.raises(MachineFailure) as caught:
+        machine.wait_reachable()
+    assert caught.value.name == "initramfs-failure", str(caught.value)
+    assert (machine.directory / "ignition-virtio-dump.txt").exists()
+    return str(caught.value)
+
+
+def file(**fields: Any) -> bytes:
+    document = {"ignition": {"version": "3.3.0"}, "storage": {"files": [fields]}}
+    return json.dumps(document).encode()
+
+
+@pytest.mark.kola(name="coreos.ignition.failure")
+def test_what_cannot_be_done(new_machine: NewMachine) -> None:
+    """A file that exists is not replaced unless the config says so: Ignition gives up."""
+    why = reason(new_machine, file(path="/etc/hosts", contents={"source": "data:,mine"}))
+    assert "/etc/hosts" in why
