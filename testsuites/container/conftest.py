@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -31,6 +32,7 @@ def trusting(registry: Registry, new_machine: Callable[..., Machine]) -> Machine
     """A machine whose containers/image library accepts the registry's certificate."""
     machine = new_machine()
     for file in registry.trust():
+        machine.run(["mkdir", "-p", str(PurePosixPath(file.path).parent)], sudo=True).check()
         content = file.content if isinstance(file.content, str) else file.content.decode()
         machine.file(file.path).write(content)
     return machine
