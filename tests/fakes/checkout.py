@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -73,6 +74,8 @@ class Checkout:
             stderr=subprocess.PIPE,
             text=True,
             process_group=0,
+            # A shell's background job ignores Ctrl-C, and so would whatever this test suite starts there.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def run(
