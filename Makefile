@@ -8,7 +8,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 .PHONY: run test mutants check reference packages clean
 
 run: reference
-	$(BIN)/kola run --parallel auto
+	$(BIN)/kola run --parallel auto --tag defaults,smoke
 
 test: check reference
 	$(BIN)/pytest -q tests/unit -n 2
