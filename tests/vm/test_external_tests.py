@@ -40,6 +40,7 @@ FAILED = {
     "ext.failing.marks-nothing": ("test", "nonzero-exit"),
     "ext.failing.no-interpreter": ("test", "not-executable"),
     "ext.failing.panics": ("guest", "kernel-panic"),
+    "ext.failing.promises-a-reboot": ("test", "unexpected-reboot"),
     "ext.failing.signal": ("test", "killed-by-signal"),
     "ext.failing.skip-77-unasked": ("test", "nonzero-exit"),
 }

@@ -19,6 +19,9 @@ _LEAVING = re.compile(
     r"|System is (?:rebooting|powering down|halting))[^\n]*)"
 )
 
+# A panic for want of CPU time on this host, not the guest's fault (Linux: apic/io_apic.c).
+_STARVED = "IO-APIC + timer doesn't work"
+
 # What OVMF says on the serial console (edk2: MdeModulePkg/Universal/BdsDxe).
 _REFUSED = re.compile(rb"BdsDxe: failed to (?:load|start) .*: (Access Denied|Security Violation)")
 _NO_DEVICE = re.compile(
@@ -93,6 +96,12 @@ class Watch:
 
     def _report(self, hit: Hit, source: str) -> None:
         slug = hit.pattern.slug
+        if _STARVED in hit.text:
+            self.host(
+                "host-too-busy",
+                "this host was too busy to run the guest's timer, and the guest's kernel gave up",
+            )
+            return
         self._incidents.report(
             Incident(
                 name=slug,

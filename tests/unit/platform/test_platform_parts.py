@@ -206,6 +206,16 @@ def test_a_firmwares_refusal_ends_the_wait(line: str, name: str) -> None:
     assert incidents.fatal.name == name
 
 
+def test_a_guest_whose_timer_got_no_time_is_not_blamed() -> None:
+    incidents = Incidents()
+    watch = Watch(incidents, Tail())
+    watch.console(
+        b"[    0.028000] Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug\n"
+    )
+    assert incidents.fatal is not None
+    assert (incidents.fatal.name, incidents.fatal.infrastructure) == ("host-too-busy", True)
+
+
 def test_a_guest_that_quotes_its_firmware_is_not_refused() -> None:
     incidents = Incidents()
     watch = Watch(incidents, Tail())
