@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from harness.artifact import Distro
 from harness.machine.machine import Machine
 from testsuites.ignition.subjects import EVERYTHING
 
@@ -38,3 +41,31 @@ def test_empty_config(machine: Machine) -> None:
     shown = machine.console.text(SHOWN)
     assert "Ignition: user-provided config was applied" in shown
     assert "No SSH authorized keys provided by Ignition or Afterburn" in shown
+
+
+@pytest.mark.kola(name="ignition.kargs", timeout="15m")
+def test_kernel_arguments(new_machine: Callable[..., Machine], distro: Distro) -> None:
+    """Kernel arguments that should exist do, once, and those that should not do not: at once and for good."""
+    unwanted = distro.extra_kargs[0]
+    machine = new_machine(
+        ignition={
+            "ignition": {"version": "3.3.0"},
+            "kernelArguments": {"shouldExist": ["kola.wanted=1", "quiet"], "shouldNotExist": [unwanted]},
+        }
+    )
+
+    def check() -> None:
+        words = words_of(machine)
+        assert words.count("kola.wanted=1") == 1
+        assert words.count("quiet") == 1
+        assert unwanted not in words
+        assert any(word.startswith("ostree=") for word in words)
+
+    check()
+    machine.reboot()
+    check()
+    assert not any(word.startswith("ignition.firstboot") for word in words_of(machine))
+
+
+def words_of(machine: Machine) -> list[str]:
+    return machine.run("cat /proc/cmdline").check().stdout.split()
