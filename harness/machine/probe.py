@@ -6,10 +6,12 @@ import re
 import select
 import socket
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.errors import DeadlineExceeded, MachineFailure
 from harness.machine.instance import Instance
+from harness.machine.journal import JournalEntry
 from harness.util.deadline import Deadline
 
 _PATIENCE = 3.0
@@ -50,10 +52,7 @@ def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> No
         entries = instance.journal.entries(since=read)
         read += len(entries)
         leased = leased or any(_LEASE.search(entry.message) for entry in entries)
-        if not listening and (
-            any(_LISTENING.search(entry.message) for entry in entries)
-            or _ON_CONSOLE.search(instance.console.since(since.console))
-        ):
+        if not listening and _says_started(entries, instance.console.since(since.console)):
             listening = True
             # Only a guest whose journal reaches us can tell of its lease.
             blind = deadline.sub(_LEASE_PATIENCE if read > since.journal else 0)
@@ -70,9 +69,7 @@ def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> No
 def sshd_started(instance: Instance, since: Since) -> bool:
     """Whether console or journal say that sshd has."""
     entries = instance.journal.entries(since=since.journal)
-    return any(_LISTENING.search(entry.message) for entry in entries) or bool(
-        _ON_CONSOLE.search(instance.console.since(since.console))
-    )
+    return _says_started(entries, instance.console.since(since.console))
 
 
 def wait_for_banner(instance: Instance, since: Since, *, deadline: Deadline, grace: float) -> socket.socket:
@@ -120,6 +117,11 @@ def _raise_fatal(instance: Instance) -> None:
     fatal = instance.incidents.fatal
     if fatal is not None:
         raise fatal.error(instance.console.text(15))
+
+
+def _says_started(entries: Iterable[JournalEntry], console: bytes) -> bool:
+    heard = any(_LISTENING.search(entry.message) for entry in entries)
+    return heard or _ON_CONSOLE.search(console) is not None
 
 
 def _says_booted(instance: Instance, since: Since) -> bool:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import ssl
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from types import MappingProxyType
 
 from harness.errors import InfrastructureError
 from harness.ignition.additions import GuestFile
@@ -19,6 +15,7 @@ from harness.services.authority import Certificate
 from harness.services.door import Door
 from harness.services.hostport import HostPort
 from harness.services.images import OciImage
+from harness.services.push import push
 from harness.util.deadline import Deadline
 from harness.util.process import Child, require, spawn
 
@@ -100,60 +97,14 @@ class Registry:
 
         Layers that are here already are not sent again. Raises InfrastructureError.
         """
-        repository, _, tag = name.partition(":")
-        connection = self._connection()
-        try:
-            for blob in image.blobs:
-                if self._ask(connection, "HEAD", f"{repository}/blobs/{blob.digest}").status == 200:
-                    continue
-                begun = self._ask(connection, "POST", f"{repository}/blobs/uploads/", expect=202)
-                where = begun.headers["Location"]
-                self._ask(
-                    connection,
-                    "PUT",
-                    f"{where}{'&' if '?' in where else '?'}digest={blob.digest}",
-                    blob.chunks(),
-                    {"Content-Length": str(blob.size), "Content-Type": "application/octet-stream"},
-                    expect=201,
-                )
-            kind = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
-            target = f"{repository}/manifests/{tag or 'latest'}"
-            self._ask(connection, "PUT", target, iter([image.manifest]), kind, expect=201)
-        finally:
-            connection.close()
+        push(
+            image,
+            name,
+            self.door.connect(),
+            host=self.place.host,
+            authority=self._authority if self.tls else None,
+        )
         return self.image(name)
-
-    def _connection(self) -> HTTPConnection:
-        connection = HTTPConnection(self.place.host)
-        plain = self.door.connect()
-        if self.tls:
-            context = ssl.create_default_context(cadata=self._authority)
-            connection.sock = context.wrap_socket(plain, server_hostname=self.place.host)
-        else:
-            connection.sock = plain
-        return connection
-
-    def _ask(
-        self,
-        connection: HTTPConnection,
-        method: str,
-        target: str,
-        body: Iterator[bytes] | None = None,
-        headers: Mapping[str, str] = MappingProxyType({}),
-        *,
-        expect: int | None = None,
-    ) -> HTTPResponse:
-        path = target if target.startswith(("/", "http")) else f"/v2/{target}"
-        connection.request(method, path, body=body, headers=dict(headers))
-        answer = connection.getresponse()
-        said = answer.read()
-        if expect is not None and answer.status != expect:
-            raise InfrastructureError(
-                f"docker-registry answered {answer.status} to {method} {path}",
-                cause="registry-refused",
-                evidence=said.decode(errors="replace")[-2000:],
-            )
-        return answer
 
     @property
     def on_host(self) -> str:

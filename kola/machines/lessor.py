@@ -80,8 +80,6 @@ class Lessor:
 
         One whose like failed to boot twice in this run is not tried again.
         """
-        if request.verbatim is not None:
-            return self._lease(request, tenant)
         kind = self._kind(request)
         self._broken.check(kind, self.opt_out(request))
         try:

@@ -135,7 +135,7 @@ def registered(discovery: Discovery) -> dict[str, TestInfo]:
 
 
 def _subject(args: argparse.Namespace, arch: str, tell: Tell) -> _Subject:
-    upgrading = getattr(args, "bank", None) == UPGRADE
+    upgrading = args.bank == UPGRADE
     if args.qemu_image is not None and not upgrading:
         return _of_artifact(Artifact.from_file(args.qemu_image), tell)
     directory = workdir(args)

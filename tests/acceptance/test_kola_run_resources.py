@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -167,27 +166,7 @@ def test_plain_pytest_shares_out_as_well(checkout: Checkout, workers: list[str])
             time.sleep(0.2)
     """)
     options = f"--qemu-image {checkout.fake.image} --output-dir {checkout.output} --workdir none"
-    argv = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "kola.plugin",
-        "-c",
-        "/dev/null",
-        "--rootdir",
-        ".",
-        "--basetemp",
-        "base",
-    ]
-    done = subprocess.run(
-        [*argv, "testsuites", "--kola", options, *workers],
-        cwd=checkout.root,
-        env=checkout.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    alone = ["-p", "kola.plugin", "-c", "/dev/null", "--rootdir", ".", "--basetemp", "base"]
+    done = checkout.pytest(*alone, "testsuites", "--kola", options, *workers)
     assert "1 passed, 1 error" in done.stdout, done.stdout + done.stderr
     assert "this host has" in done.stdout

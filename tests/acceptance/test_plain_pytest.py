@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -35,18 +33,8 @@ def checkout(checkout: Checkout) -> Checkout:
 def plain_pytest(checkout: Checkout, *words: str) -> Ran:
     """pytest with `--kola`, boots cold."""
     flags = f"--qemu-image {checkout.fake.image} --workdir none --boot cold --output-dir {checkout.output}"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, "--basetemp", str(checkout.root / "tmp"), *words, "--kola", flags],
-        cwd=checkout.root,
-        env=checkout.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr, checkout.output)
+    basetemp = str(checkout.root / "tmp")
+    return checkout.pytest("-p", "no:cacheprovider", "--basetemp", basetemp, *words, "--kola", flags)
 
 
 @pytest.mark.parametrize(
@@ -98,17 +86,9 @@ def test_external_tests_are_collected_from_their_own_files(checkout: Checkout, t
     script.write_text("#!/bin/sh\n## kola:\n##   tags: quick\ntrue\n")
     script.chmod(0o755)
     flags = f"--qemu-image {checkout.fake.image} --workdir none -E {script.parents[2]}"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "kola.plugin", str(script), "--co", "-q", "--kola", flags],
-        cwd=checkout.root,
-        env=checkout.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = checkout.pytest("-p", "kola.plugin", str(script), "--co", "-q", "--kola", flags)
     assert "ext.proj.shell" in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 0
+    assert done.status == 0
 
 
 @pytest.mark.parametrize(
@@ -116,15 +96,7 @@ def test_external_tests_are_collected_from_their_own_files(checkout: Checkout, t
     [("--bogus", "--kola: unrecognized arguments: --bogus"), ("-E 'a", "--kola: No closing quotation")],
 )
 def test_a_mistake_in_the_string_is_one_clear_error(checkout: Checkout, words: str, said: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "testsuites", f"--kola={words}"],
-        cwd=checkout.root,
-        env=checkout.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = checkout.pytest("testsuites", f"--kola={words}")
     assert said in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    assert done.returncode == 4
+    assert done.status == 4

@@ -86,10 +86,17 @@ class Checkout:
         env: dict[str, str] | None = None,
         timeout: float = 60,
     ) -> Ran:
+        return self._finished(self.argv(*words, image=image, command=command), env or {}, timeout)
+
+    def pytest(self, *words: str, timeout: float = 60) -> Ran:
+        """Plain pytest, as a user would type it."""
+        return self._finished([sys.executable, "-m", "pytest", *words], {}, timeout)
+
+    def _finished(self, argv: list[str], more: dict[str, str], timeout: float) -> Ran:
         done = subprocess.run(
-            self.argv(*words, image=image, command=command),
+            argv,
             cwd=self.root,
-            env=self.environment(**(env or {})),
+            env=self.environment(**more),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

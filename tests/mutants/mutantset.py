@@ -16,7 +16,15 @@ HERE = Path(__file__).parent
 GROUP = 10
 """Mutants put into one machine at most."""
 
-_KEYS = {"name", "breaks", "butane", "at_boot", "caught_by", "cause", "alone"}
+_KEYS = {"name", "breaks", "butane", "at_boot", "instead_of", "runs", "caught_by", "cause", "alone"}
+_WRAP = """cp {program} {real}
+cat > {real}.wrapper <<'END'
+#!/bin/sh
+real={real}
+{runs}END
+chmod 755 {real}.wrapper
+mount --bind {real}.wrapper {program}
+"""
 _UNIT = """[Unit]
 Description=Mutant {name}
 After=network.target ssh.service chrony.service docker.service nestos-ignition-report.service
@@ -34,6 +42,8 @@ WantedBy=multi-user.target
 @dataclass(frozen=True)
 class Mutant:
     """One change: a Butane config, and a shell script run by root at every boot, either may be empty.
+
+    An entry of the table may also say what runs `instead_of` a program: that becomes part of the script.
 
     `caught_by` names the tests that must fail. With `cause` the machine itself is the verdict: the run's
     one test must fail as the guest's fault, for this cause.
@@ -126,18 +136,28 @@ def _mutant(entry: dict[str, Any], suites: Sequence[str], file: Path) -> Mutant:
         raise ValueError(f"{file.name}: {name}: unknown keys {sorted(unknown)}")
     if bool(entry.get("caught_by")) == bool(entry.get("cause")):
         raise ValueError(f"{file.name}: {name}: needs either caught_by or cause")
-    if not (entry.get("butane") or entry.get("at_boot")):
+    if bool(entry.get("instead_of")) != bool(entry.get("runs")):
+        raise ValueError(f"{file.name}: {name}: instead_of and runs go together")
+    if not (entry.get("butane") or entry.get("at_boot") or entry.get("runs")):
         raise ValueError(f"{file.name}: {name}: changes nothing")
     return Mutant(
         name=name,
         breaks=entry["breaks"],
         butane=entry.get("butane", {}),
-        at_boot=entry.get("at_boot", ""),
+        at_boot=_wrapper(entry) + entry.get("at_boot", ""),
         caught_by=frozenset(entry.get("caught_by", ())),
         cause=entry.get("cause", ""),
         alone=bool(entry.get("alone") or entry.get("cause")),
         suites=tuple(suites),
     )
+
+
+def _wrapper(entry: dict[str, Any]) -> str:
+    """A script that puts `runs` in the place of a program, which it finds as `$real`."""
+    if not entry.get("runs"):
+        return ""
+    real = f"/run/mutant-{Path(entry['instead_of']).name}"
+    return _WRAP.format(program=entry["instead_of"], real=real, runs=entry["runs"])
 
 
 def groups(mutants: Iterable[Mutant], *, alone: bool = False) -> list[Group]:

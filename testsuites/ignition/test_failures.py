@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from harness.errors import MachineFailure
-from harness.machine.machine import Machine
+from testsuites.ignition.refusals import NewMachine, reason
 
 pytestmark = pytest.mark.kola(tags=["ignition", "failure"])
-
-NewMachine = Callable[..., Machine]
-
-
-def reason(new_machine: NewMachine, config: bytes) -> str:
-    """Why a machine given these bytes went no further than the initramfs."""
-    machine = new_machine(ignition=config, wait=False)
-    machine.unchecked = True
-    with pytest.raises(MachineFailure) as caught:
-        machine.wait_reachable()
-    assert caught.value.name == "initramfs-failure", str(caught.value)
-    assert (machine.directory / "ignition-virtio-dump.txt").exists()
-    return str(caught.value)
 
 
 def file(**fields: Any) -> bytes:
