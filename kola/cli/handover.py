@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 import pytest
 
@@ -32,7 +31,6 @@ class HandOver:
         config.option.kola_tapfile = self._args.tapfile if self._timed else None
         config.option.kola_closes = self._closes
         config.option.kola_timed = self._timed
-        config.option.kola_flags = _flags(self._args)
 
     @property
     def recorder(self) -> Recorder | None:
@@ -40,18 +38,3 @@ class HandOver:
             return None
         found = self._config.pluginmanager.get_plugin("kola-recorder")
         return found if isinstance(found, Recorder) else None
-
-
-def _flags(args: argparse.Namespace) -> list[str]:
-    """What was typed besides patterns, for the command that runs one test again.
-
-    Without `--output-dir`: running again must not erase what is being looked into.
-    """
-    words = iter(sys.argv[2:])
-    kept = []
-    for word in words:
-        if word == "--output-dir":
-            next(words, None)
-        elif not word.startswith("--output-dir=") and word not in args.patterns:
-            kept.append(word)
-    return kept

@@ -26,6 +26,7 @@ from kola.report.summary import closing_line, summary
 from kola.report.tap import write_tap
 from kola.report.verdict import exit_code
 from kola.run.resolve import Resolved
+from kola.run.typed import NOT_AGAIN, words
 from kola.schedule import durations
 
 
@@ -63,6 +64,7 @@ class Recorder:
                 qemu_swtpm=self._plan.defaults.swtpm,
                 build=self._plan.build_id,
                 arch=self._plan.arch,
+                options=resolved.options,
             ),
             resolved.output.properties,
         )
@@ -197,13 +199,19 @@ class Recorder:
         return [name for name in self._plan.tests if name not in seen]
 
     def _again(self, test: TestResult) -> str:
-        """The command that runs this test again, with the flags of this run."""
-        flags = list(getattr(self._config.option, "kola_flags", []))
-        failed = [sub for sub in test.subtests if sub.failed] or [
-            test
-        ]  # a bucket is no test one could ask for
-        names = [as_pattern(one.name.partition("[")[0]) for one in failed]
-        return shlex.join(["kola", "run", *flags, *names])
+        """The command that runs this test again, with the options of this run."""
+        failed = [sub for sub in test.subtests if sub.failed] or [test]  # one cannot ask for a bucket
+        called = [one.name.partition("[")[0] for one in failed]
+        names = [self._resolved.chosen.origins.get(name, name) for name in called]
+        flags = words(self._resolved.options, without=NOT_AGAIN | {"parallel"})
+        for tag in sorted({self._required_tag(name) for name in names} - {""}):
+            flags += ["--tag", tag]
+        return shlex.join(["kola", self._resolved.command, *flags, *map(as_pattern, names)])
+
+    def _required_tag(self, name: str) -> str:
+        info = self._resolved.infos.get(name)
+        tag = info.required_tag if info is not None else None
+        return tag if tag and self._resolved.command == "run" else ""
 
     def pytest_unconfigure(self) -> None:
         if self._closes:

@@ -100,11 +100,9 @@ def _explanation(result: TestResult) -> list[str]:
             head = headline(result)
             return [f"passed at attempt {result.attempts}" + (f", before that {head}" if head else "")]
         case Verdict.WARN | Verdict.FAIL:
-            return [
-                *plain(result.reason).splitlines(),
-                *([head] if (head := headline(result)) else []),
-                *_tail(plain(result.output).splitlines()),
-            ]
+            reason, output = (plain(text).splitlines() for text in (result.reason, result.output))
+            head = headline(result)
+            return [*reason, *([head] if head else []), *(_tail(output) if output != reason else [])]
 
 
 def _tail(lines: list[str]) -> list[str]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kola.report.files import write_json
+from kola.report.layout import PROPERTIES_FILE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Properties:
-    """The properties of a run. `cmdline` is argv; the clouds of the original are no platforms of ours."""
+    """The properties of a run. `cmdline` is argv, `options` what it says besides names of tests.
+
+    The clouds of the original are no platforms of ours.
+    """
 
     cmdline: Sequence[str]
     platform: str
@@ -22,10 +28,11 @@ class Properties:
     qemu_swtpm: bool = False
     build: str = ""
     arch: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_properties(properties: Properties, path: Path) -> None:
-    """Write `properties.json`; kola's keys first and as it names them, `build` and `arch` are ours."""
+    """Write `properties.json`; kola's keys first and as it names them, those after are ours."""
     data = {
         "cmdline": list(properties.cmdline),
         "platform": properties.platform,
@@ -39,5 +46,16 @@ def write_properties(properties: Properties, path: Path) -> None:
         },
         "build": properties.build,
         "arch": properties.arch,
+        "options": dict(properties.options),
     }
     write_json(path, data, indent=4)
+
+
+def read_options(output: Path) -> dict[str, Any]:
+    """The options of the run that this output directory is of; none where the Go kola wrote it."""
+    try:
+        content = json.loads((output / PROPERTIES_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    options = content.get("options") if isinstance(content, dict) else None
+    return options if isinstance(options, dict) else {}

@@ -90,12 +90,13 @@ def _counts(run: RunResult, palette: Palette) -> list[str]:
 
 def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -> list[str]:
     line = _most_telling(test)
+    why = shorten(plain(test.reason))
     return [
         f"{palette.verdict(Verdict.FAIL)}  {palette.bold(plain(test.name))}  "
         + palette.dim(f"({show_seconds(test.seconds)})"),
         *_indented(f"{headline(test)}{_in_failed_subtests(test)}".strip()),
-        *_indented(shorten(plain(test.reason))),
-        *_indented(line if line not in (headline(test), test.reason) else ""),
+        *_indented(why),
+        *_indented(line if line not in (headline(test), test.reason) and line not in why else ""),
         f"      files  {_directory(run.output_dir, test)}",
         f"      again  {command}",
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import platform as host
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from harness.artifact import Artifact, BuildRoot, Distro, distro_named, distro_of_build
 from harness.errors import ConfigError
@@ -21,6 +22,7 @@ from kola.cli.output import OutputDir, default_base, prepare
 from kola.external import Discovery, discover
 from kola.model import TestInfo
 from kola.run.plan import Defaults, RunPlan
+from kola.run.typed import typed_options
 from kola.schedule.durations import load as load_durations
 from kola.select import Chosen, select
 from kola.select.catalog import find_tests, own_root
@@ -34,13 +36,18 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Resolved:
-    """The plan, and what only the process that reports needs. A dry one has no output directory."""
+    """The plan, and what only the process that reports needs. A dry one has no output directory.
+
+    `options` is what was typed, and `command` the one of `kola` that takes it.
+    """
 
     plan: RunPlan
     chosen: Chosen
     output: OutputDir
     infos: dict[str, TestInfo]
     dry: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    command: str = "run"
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,8 @@ def resolve(args: argparse.Namespace, *, tell: Tell, dry: bool = False) -> Resol
         rerun=args.rerun,
         keep=args.ssh_on_test_failure,
     )
-    return Resolved(plan, chosen, output, infos, dry)
+    command = "run-upgrade" if args.bank == UPGRADE else "run"
+    return Resolved(plan, chosen, output, infos, dry, typed_options(args), command)
 
 
 def _distro(typed: str | None, subject: _Subject) -> Distro:

@@ -108,7 +108,7 @@ def _bank(test: TestInfo, options: Selection) -> str | None:
 
 
 def _required_tag(test: TestInfo, options: Selection) -> str | None:
-    if test.required_tag in (None, "", options.bank):
+    if test.required_tag in (None, "", options.bank) or test.name in options.granted:
         return None
     if test.required_tag not in options.wanted_tags:
         return f"runs only with --tag {test.required_tag}"

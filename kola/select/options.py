@@ -85,7 +85,7 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
         help="run share M of N, dealt by name or by recorded durations",
     )
     parser.add_argument("--multiply", type=_count, default=1, metavar="N", help="run every test N times")
-    parser.set_defaults(bank=None)  # a command that has tests of its own says which
+    parser.set_defaults(bank=None, granted=())  # a command that has tests of its own says which
 
 
 def selection_from(
@@ -108,6 +108,7 @@ def selection_from(
         patterns=tuple(args.patterns),
         tags=_split(args.tag),
         bank=args.bank,
+        granted=frozenset(args.granted),
         platform=args.platform or DEFAULT_PLATFORM,
         architecture=args.arch or architecture or platform.machine(),
         distro=args.distro or distro or DEFAULT_DISTRO,

@@ -35,13 +35,14 @@ class Selection:
     """Everything that decides which tests run. `None` is "any", or of the build's facts "unknown".
 
     `tags` are as typed, `!` and all. `bank` is the required tag of a bank of tests that has a command of its
-    own. `absent` are features the system lacks, with the reasons. `durations` (test name to seconds) serve
-    `time:` shards.
+    own. `granted` are tests that run without the tag they require. `absent` are features the system lacks,
+    with the reasons. `durations` (test name to seconds) serve `time:` shards.
     """
 
     patterns: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     bank: str | None = None
+    granted: frozenset[str] = frozenset()
     platform: str | None = "qemu"
     architecture: str | None = "x86_64"
     distro: str | None = "nestos"

@@ -1,0 +1,66 @@
+"""`kola rerun`: what failed runs again as it ran, without a word about how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes.checkout import Checkout
+from fakes.steering import FakeQemu
+
+SUITE = """
+    @pytest.mark.kola()
+    def test_passes():
+        pass
+
+    @pytest.mark.kola(required_tag="odd", tags=["odd"], distros="fcos")
+    def test_fails():
+        raise AssertionError
+
+    @pytest.mark.kola(tags=["odd"], distros="fcos")
+    def test_is_like_it():
+        pass
+"""
+BROKEN = "#!/bin/sh\n## kola:\n##   exclusiv: false\ntrue\n"
+
+
+@pytest.fixture
+def checkout(fake_qemu: FakeQemu, tmp_path: Path) -> Checkout:
+    return Checkout(fake_qemu, tmp_path / "checkout")
+
+
+def broken_test(checkout: Checkout) -> Path:
+    """`ext.proj.broken`, which fails before any machine."""
+    executable = checkout.root / "proj/tests/kola/broken"
+    executable.parent.mkdir(parents=True)
+    executable.write_text(BROKEN)
+    executable.chmod(0o755)
+    return executable
+
+
+def test_what_failed_runs_again_with_the_options_of_the_run(checkout: Checkout) -> None:
+    checkout.suite(SUITE)
+    broken = broken_test(checkout)
+    given = ("-E", "proj", "--also-distro", "fcos", "--tag", "odd", "mine.*", "ext.*")
+    first = checkout.run(*given)
+    assert first.results == {
+        "ext.proj.broken": "FAIL",
+        "mine.fails": "FAIL",
+        "mine.is-like-it": "PASS",
+        "mine.passes": "PASS",
+    }
+    flags = f"--also-distro fcos -E proj --workdir none --qemu-image {checkout.fake.image}"
+    assert f"again  kola run {flags} " in first.stdout
+    assert "--tag odd mine.fails\n" in first.stdout
+    again = checkout.run(command="rerun", image=False)
+    assert again.results == {"ext.proj.broken": "FAIL", "mine.fails": "FAIL"}
+    assert "with the options of the last run: --also-distro fcos -E proj" in again.stderr
+    broken.write_text(BROKEN.replace("exclusiv", "exclusive"))
+    assert checkout.run("-E", "proj", command="rerun").results["mine.fails"] == "FAIL"
+
+
+def test_what_is_wrong_with_a_test_is_said_once_where_it_ran_and_once_at_the_end(checkout: Checkout) -> None:
+    broken_test(checkout)
+    printed = checkout.run("-E", "proj", "ext.*").stdout
+    assert printed.count("unknown key 'exclusiv'") == 2
+    assert printed.count("hint: did you mean 'exclusive'?") == 2
