@@ -8,16 +8,12 @@ import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from harness.errors import ConfigError
-from kola.cli import promises
 from kola.cli.table import aligned
 from kola.external import discover
 from kola.model import Selector, TestInfo
-from kola.promises import FILE, Promises, statuses
-from kola.report.history import last_verdicts, reports_in
-from kola.select.catalog import Catalog, find_tests, own_root
+from kola.select.catalog import find_tests, own_root
 from kola.select.filters import apply, require_matches
-from kola.select.options import add_filter_arguments, listing_from, roots_from, workdir
+from kola.select.options import add_filter_arguments, listing_from, roots_from
 from kola.select.selection import Stage
 
 # What kola's own table and JSON write out where a test names none, or all but some.
@@ -50,7 +46,9 @@ def run_list(args: argparse.Namespace) -> int:
     """Print the tests that the arguments leave; what cannot be offered is said on stderr, and no failure."""
     catalog = find_tests(own_root())
     if args.promises:
-        return _list_promises(args, catalog)
+        from kola.cli.promises import list_promises  # which takes longer to import than listing takes
+
+        return list_promises(args, catalog)
     external = discover(roots_from(args))
     tests = [*catalog.tests, *(test.info for test in external.tests)]
     options = listing_from(args)
@@ -64,23 +62,6 @@ def run_list(args: argparse.Namespace) -> int:
         print(f"broken: {error}", file=sys.stderr)
     for test in external.broken:
         print(f"broken: {test.name}: {test.error}", file=sys.stderr)
-    return 0
-
-
-def _list_promises(args: argparse.Namespace, catalog: Catalog) -> int:
-    """Of all tests: a promise looks uncovered when its tests are filtered away."""
-    from kola.cli.output import default_base  # which takes longer to import than listing takes
-
-    if args.patterns or args.tag:
-        raise ConfigError("--promises is about all tests", hint="leave out patterns and --tag")
-    for error in catalog.errors:
-        raise error
-    reports = reports_in(args.output_dir or default_base(workdir(args)))
-    if args.output_dir and not reports:
-        raise ConfigError("holds no report of a run", file=args.output_dir)
-    table = Promises.load(own_root() / FILE)
-    rows = statuses(table, catalog.tests, last_verdicts(reports))
-    print(promises.as_json(rows) if args.json else promises.as_table(rows))
     return 0
 
 
