@@ -47,9 +47,9 @@ BROKEN = {
 
 
 def test_the_reference_os_keeps_its_promises(reference: Path, tmp_path: Path) -> None:
-    """All that holds of a machine as it comes, and a test or two of every other suite: all of them pass.
+    """All that holds of a machine as it comes, and a test or two of most other suites: all of them pass.
 
-    The suites as a whole take four times as long: that is `make run`.
+    This is what `make run` runs; a plain `kola run` takes several times as long.
     """
     outcome = kola_run(reference, tmp_path / "out", "--parallel", "2", "--tag", "defaults,smoke")
     assert outcome.failed() == set(), outcome.printed

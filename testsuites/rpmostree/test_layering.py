@@ -17,6 +17,7 @@ pytestmark = pytest.mark.kola(tags=["rpm-ostree"])
 @pytest.mark.kola(
     name="rpmostree.install-uninstall",
     guide=["9.3#install", "9.3#two-entries", "9.1#layering"],
+    tags=["rpm-ostree", "smoke"],
     timeout="15m",
 )
 def test_install_and_uninstall(machine: Machine, tmp_path: Path) -> None:
