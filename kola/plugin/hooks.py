@@ -21,6 +21,7 @@ from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
 from kola.plugin.needs import write_needs
 from kola.plugin.recorder import Recorder
 from kola.plugin.state import WorkerState
+from kola.plugin.termination import Termination
 from kola.plugin.watchdog import phase, watch
 from kola.plugin.worker import FIRST_WORKER, die_with_parent, run_without_prefetch
 from kola.run.arguments import add_run_arguments
@@ -63,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PLAN] = handed.plan
     if not handed.dry:
         config.pluginmanager.register(Recorder(config, handed), "kola-recorder")
+        config.pluginmanager.register(Termination(), "kola-termination")
     _know_external_tests(config)
 
 

@@ -65,11 +65,14 @@ def test_nothing_outlives_the_runner(checkout: Checkout, number: signal.Signals)
     )
 
 
-def test_ctrl_c_is_said_and_what_was_done_is_kept(checkout: Checkout) -> None:
+@pytest.mark.parametrize(("number", "told"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_an_interruption_is_said_and_what_was_done_is_kept(
+    checkout: Checkout, number: signal.Signals, told: str
+) -> None:
     running = started(checkout)
-    os.killpg(running.pid, signal.SIGINT)
+    os.killpg(running.pid, number)
     stdout, stderr = running.communicate(timeout=20)
-    assert running.returncode in (1, 130)
-    assert "nterrupted" in stdout + stderr
+    assert running.returncode == 1
+    assert f"interrupted by {told}" in stdout + stderr
     assert "Traceback" not in stderr
     assert (checkout.output / "reports/report.json").exists()
