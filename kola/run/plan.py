@@ -25,6 +25,12 @@ class Defaults:
     host_directories: tuple[str, ...] = ()
     extra_qemu_args: tuple[str, ...] = ()
 
+    def firmware_of(self, arch: str) -> Firmware:
+        """What a machine of `arch` starts with: aarch64 has no BIOS."""
+        if self.firmware is not None:
+            return self.firmware
+        return Firmware.UEFI if arch == "aarch64" else Firmware.BIOS
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
@@ -76,16 +82,13 @@ class RunPlan:
         """The machine of a test that asks for nothing: one CPU, 1024 MiB (2048 off x86_64)."""
         memory = self.defaults.memory_mib or (1024 if self.arch == "x86_64" else 2048)
         options = Disk.parse(":" + self.defaults.primary_disk).options if self.defaults.primary_disk else None
-        firmware = self.defaults.firmware
-        if firmware is None:
-            firmware = Firmware.UEFI if self.arch == "aarch64" else Firmware.BIOS
         return MachineSpec(
             image=self.image,
             arch=self.arch,
             image_format=self.image_format,
             memory_mib=memory,
             cpus=self.defaults.cpus,
-            firmware=firmware,
+            firmware=self.defaults.firmware_of(self.arch),
             primary_disk=options or DiskOptions(),
             primary_size=self.defaults.primary_size,
             swtpm=self.defaults.swtpm,

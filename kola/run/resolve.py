@@ -84,7 +84,7 @@ def resolve(args: argparse.Namespace, *, tell: Tell, dry: bool = False) -> Resol
         args,
         architecture=arch,
         stream=subject.stream,
-        firmware=str(defaults.firmware or Firmware.BIOS),
+        firmware=str(defaults.firmware_of(arch)),
         durations=load_durations().names,
     )
     chosen = select(infos.values(), replace(selection, distro=distro.family, absent=distro.absent))

@@ -30,6 +30,7 @@ def test_the_default_machine(tmp_path: Path) -> None:
 def test_other_architectures_get_more_memory_and_uefi(tmp_path: Path) -> None:
     spec = a_plan(tmp_path, arch="aarch64").base_spec()
     assert (spec.memory_mib, spec.firmware) == (2048, Firmware.UEFI)
+    assert Defaults(firmware=Firmware.UEFI_SECURE).firmware_of("aarch64") is Firmware.UEFI_SECURE
 
 
 def test_what_was_typed_shapes_every_machine(tmp_path: Path) -> None:
