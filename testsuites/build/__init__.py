@@ -1,0 +1,1 @@
+"""What a build left: its directory, its artifacts, and what its sources say must be in the image."""
