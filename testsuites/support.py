@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 
+from harness.ignition.additions import GuestFile
 from harness.machine.machine import Machine
 
 
@@ -19,6 +22,14 @@ def os_release(machine: Machine) -> dict[str, str]:
 
 def words(text: str) -> list[str]:
     return text.split()
+
+
+def write_files(machine: Machine, files: Iterable[GuestFile]) -> None:
+    """Write files that others get by Ignition, and the directories they are in."""
+    for file in files:
+        machine.run(["mkdir", "-p", str(PurePosixPath(file.path).parent)], sudo=True).check()
+        content = file.content if isinstance(file.content, str) else file.content.decode()
+        machine.file(file.path).write(content)
 
 
 def mount_options(machine: Machine, path: str) -> list[str]:

@@ -47,7 +47,7 @@ class Registry:
         self.place = place
         self.door = Door(place.name)
         self.tls = certificate is not None
-        self._authority = authority
+        self.authority_pem = authority
         self._certificate = certificate
         self._directory = directory
         self._log = log
@@ -102,7 +102,7 @@ class Registry:
             name,
             self.door.connect(),
             host=self.place.host,
-            authority=self._authority if self.tls else None,
+            authority=self.authority_pem if self.tls else None,
         )
         return self.image(name)
 
@@ -130,7 +130,7 @@ class Registry:
         """
         if self.tls:
             return [
-                GuestFile(path=f"/etc/{program}/certs.d/{self.host}/ca.crt", content=self._authority)
+                GuestFile(path=f"/etc/{program}/certs.d/{self.host}/ca.crt", content=self.authority_pem)
                 for program in ("containers", "docker", "isulad")
             ]
         entry = f'[[registry]]\nlocation = "{self.host}"\ninsecure = true\n'

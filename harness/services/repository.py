@@ -15,7 +15,7 @@ class RpmRepository:
 
     def __init__(self, directory: Path, server: HttpServer) -> None:
         self.server = server
-        self._directory = directory
+        self.directory = directory
 
     @property
     def url(self) -> str:
@@ -29,15 +29,15 @@ class RpmRepository:
     def add(self, *packages: Rpm | Path) -> list[Path]:
         """Add packages, building those that are not yet, and write the metadata anew."""
         require("createrepo_c", package="createrepo-c")
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         files = [self._include(package) for package in packages]
-        run_tool(["createrepo_c", "--quiet", "--no-database", str(self._directory)])
+        run_tool(["createrepo_c", "--quiet", "--no-database", str(self.directory)])
         return files
 
-    def repo_file(self, name: str = "kola", *, enabled: bool = True) -> str:
-        """What belongs into /etc/yum.repos.d/NAME.repo."""
+    def repo_file(self, name: str = "kola", *, enabled: bool = True, url: str | None = None) -> str:
+        """What belongs into /etc/yum.repos.d/NAME.repo; `url` where it is not reached as guests reach it."""
         return (
-            f"[{name}]\nname={name}\nbaseurl={self.url}\n"
+            f"[{name}]\nname={name}\nbaseurl={url or self.url}\n"
             f"enabled={int(enabled)}\ngpgcheck=0\nrepo_gpgcheck=0\nmetadata_expire=1\n"
         )
 
@@ -49,9 +49,9 @@ class RpmRepository:
 
     def close(self) -> None:
         self.server.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _include(self, package: Rpm | Path) -> Path:
         if isinstance(package, Rpm):
-            return package.build(self._directory)
-        return Path(shutil.copy(package, self._directory))
+            return package.build(self.directory)
+        return Path(shutil.copy(package, self.directory))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import PurePosixPath
 
 import pytest
 
@@ -12,6 +11,7 @@ from harness.machine.machine import Machine
 from harness.services.images import OciImage
 from harness.services.registry import Registry
 from harness.services.services import Services
+from testsuites.support import write_files
 
 
 @pytest.fixture
@@ -31,8 +31,5 @@ def registry(services: Services) -> Registry:
 def trusting(registry: Registry, new_machine: Callable[..., Machine]) -> Machine:
     """A machine whose containers/image library accepts the registry's certificate."""
     machine = new_machine()
-    for file in registry.trust():
-        machine.run(["mkdir", "-p", str(PurePosixPath(file.path).parent)], sudo=True).check()
-        content = file.content if isinstance(file.content, str) else file.content.decode()
-        machine.file(file.path).write(content)
+    write_files(machine, registry.trust())
     return machine
