@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.reference import bootstrap, disk, grub, metadata, rpmdb, tree
+from harness.reference import bootstrap, disk, extra, grub, metadata, rpmdb, tree
 from harness.reference.command import run
 from harness.reference.commit import Commit, commit, deploy, discard, make_repository
 from harness.reference.initramfs import build_initramfs
@@ -43,34 +43,36 @@ def build(recipe: Recipe, target: Path, *, progress: Progress) -> None:
     work = target / "work"
     work.mkdir()
     root = work / "tree"
-    extra = work / "extra"
+    debs = work / "debs"
     with steps.step("unpacking Debian packages"):
         bootstrap.bootstrap(recipe, root)
     with steps.step("shaping the tree"):
-        tree.prepare(recipe, root, extra)
+        tree.prepare(recipe, root, debs)
     with steps.step("building the initramfs"):
         build_initramfs(root)
+        extra.write_lists(root, tree.kernel_version(root))
         packages = [entry.package for entry in tree.finish(recipe, root)]
-    build_from_tree(recipe, target, root, extra, packages, steps)
+        extra.check_lists(root)
+    build_from_tree(recipe, target, root, debs, packages, steps)
     with steps.step("cleaning up"):
         discard(work)
 
 
 def build_from_tree(
-    recipe: Recipe, target: Path, root: Path, extra: Path, packages: list[Package], steps: Steps
+    recipe: Recipe, target: Path, root: Path, debs: Path, packages: list[Package], steps: Steps
 ) -> None:
     """Commit, deploy and write every version from a finished tree with `packages`."""
     work = root.parent
     bare = make_repository(work / "bare", mode="bare")
     archive = make_repository(target / "repo", mode="archive")
-    modules = grub.library(recipe.arch, extra, work)
+    modules = grub.library(recipe.arch, debs, work)
     parent: Commit | None = None
     layers: list[Layer] = []
     for index, version in enumerate(recipe.versions):
         with steps.step(f"committing {version.id}"):
             source = f"dir={root}"
             if parent is not None:
-                added = _addition(recipe, version, root, work / f"addition-{index}", extra)
+                added = _addition(recipe, version, root, work / f"addition-{index}", debs)
                 packages = sorted([*packages, *added])
                 trees = [f"ref={recipe.ref}", f"dir={work / f'addition-{index}'}"]
             else:
@@ -90,12 +92,12 @@ def build_from_tree(
     (target / "builds/latest").symlink_to(recipe.versions[-1].id)
 
 
-def _addition(recipe: Recipe, version: Version, root: Path, where: Path, extra: Path) -> list[Package]:
+def _addition(recipe: Recipe, version: Version, root: Path, where: Path, debs: Path) -> list[Package]:
     """Lay out only what `version` adds to `root`, its predecessor; return its new packages."""
     where.mkdir()
     added = []
     for name in version.packages:
-        (deb,) = extra.glob(f"{name}_*.deb")
+        (deb,) = debs.glob(f"{name}_*.deb")
         alone = where.with_name(f"{where.name}-{name}")
         run(["dpkg-deb", "--extract", deb, alone])
         shutil.rmtree(alone / "usr/share/doc", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""RAID and LUKS volumes of the config hold what is written to them, and come back by themselves."""
+"""Volumes of the config (RAID, LUKS, XFS, Btrfs) hold what is written, and come back by themselves."""
 
 from __future__ import annotations
 
@@ -45,3 +45,23 @@ def test_luks(machine: Machine) -> None:
     assert "tpm2" in bound
     machine.reboot()
     check()
+
+
+@pytest.mark.kola(name="ignition.filesystems", timeout="15m")
+@pytest.mark.machine(ignition=from_butane("filesystems.bu"), disks=["2G:serial=one"])
+def test_filesystems(machine: Machine) -> None:
+    """XFS and Btrfs are made on partitions, labelled and mounted, also after a reboot."""
+
+    def check() -> None:
+        for format, label in (("xfs", "first"), ("btrfs", "second")):
+            shown = machine.run(f"findmnt -no FSTYPE,LABEL --mountpoint /var/kola-{format}").check().stdout
+            assert shown.split() == [format, label]
+            assert machine.file(f"/var/kola-{format}/first").text == "by Ignition"
+
+    check()
+    for format in ("xfs", "btrfs"):
+        machine.file(f"/var/kola-{format}/second").write("by the test")
+    machine.reboot()
+    check()
+    for format in ("xfs", "btrfs"):
+        assert machine.file(f"/var/kola-{format}/second").text == "by the test"

@@ -53,6 +53,11 @@ install() {
     inst_simple "$moddir/etc/90-initrd.network" /etc/systemd/network/90-initrd.network
     inst_simple "$moddir/etc/modprobe.conf" /etc/modprobe.d/nestos.conf
     inst_simple /usr/lib/ignition/base.d/00-nest.ign
+    inst_simple "$moddir/etc/11-volumes.rules" /usr/lib/udev/rules.d/11-volumes.rules
+    # An encrypted volume is there before it has a file system, and its random key is in no dictionary.
+    inst_simple "$moddir/../30ignition/99-xx-ignition-systemd-cryptsetup.rules" \
+        /usr/lib/udev/rules.d/99-xx-ignition-systemd-cryptsetup.rules
+    inst_simple "$moddir/../30ignition/ignition-luks.conf" /etc/security/pwquality.conf.d/ignition-luks.conf
 
     mkdir -p "$initdir"/{etc,var,tmp,run,proc,sys,dev,sysroot}
     inst_simple "$moddir/etc/initrd-release" /usr/lib/initrd-release

@@ -1,0 +1,70 @@
+"""What the initramfs takes from the deployment, and only for configs that need it: RAID, LUKS, XFS, Btrfs.
+
+A group of `initramfs/extra/` becomes a list in the tree: its programs with all they load, its drivers with
+theirs. `initramfs/scripts/extra` copies what is listed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from harness.errors import InfrastructureError
+from harness.reference.command import run
+from harness.reference.recipe import HERE
+
+_LISTS = Path("usr/lib/nestos/initramfs-extra")
+_SCRATCH = Path("tmp/initramfs-extra")
+
+
+def write_lists(tree: Path, version: str, source: Path = HERE / "initramfs/extra") -> None:
+    """Write a list of paths for each group; dracut and the kernel `version` must be in the tree."""
+    (tree / _LISTS).mkdir(parents=True)
+    for programs in sorted(source.glob("*.files")):
+        files = entries(programs)
+        drivers = entries(programs.with_suffix(".drivers"))
+        paths = _collect(tree, version, files, drivers)
+        (tree / _LISTS / programs.stem).write_text("".join(f"{path}\n" for path in paths))
+
+
+def check_lists(tree: Path) -> None:
+    """Raise InfrastructureError when the finished tree lacks what is on a list."""
+    for group in sorted((tree / _LISTS).iterdir()):
+        gone = [path for path in group.read_text().splitlines() if not _has(tree, path)]
+        if gone:
+            raise InfrastructureError(
+                f"the reference OS lacks what its initramfs takes for {group.name}: {' '.join(gone)}",
+                cause="reference-build-failed",
+            )
+
+
+def _has(tree: Path, path: str) -> bool:
+    where = tree / "usr" / path if path.startswith("etc/") else tree / path
+    return where.is_symlink() or where.exists()
+
+
+def entries(path: Path) -> list[str]:
+    """The words of a list, without its comments."""
+    lines = (line.split("#")[0] for line in path.read_text().splitlines())
+    return [word for line in lines for word in line.split()]
+
+
+def _collect(tree: Path, version: str, files: list[str], drivers: list[str]) -> list[str]:
+    scratch = tree / _SCRATCH
+    scratch.mkdir()
+    modules = Path("usr/lib/modules") / version
+    collect: list[str | Path] = ["chroot", tree, "/usr/lib/dracut/dracut-install", "-D", f"/{_SCRATCH}"]
+    run([*collect, "-l", "-a", *(name for entry in files for name in _expanded(tree, entry))])
+    run([*collect, "--kerneldir", f"/{modules}", "-m", *drivers])
+    found = [path.relative_to(scratch) for path in scratch.rglob("*") if path.is_symlink() or path.is_file()]
+    shutil.rmtree(scratch)
+    indexes = [path.relative_to(tree) for path in (tree / modules).glob("modules.*")]
+    # Links at the top, like /lib, are in every initramfs.
+    return sorted(str(path) for path in [*found, *indexes] if len(path.parts) > 1)
+
+
+def _expanded(tree: Path, entry: str) -> list[str]:
+    """A library's directory depends on the architecture: a path may be a pattern."""
+    if "*" not in entry:
+        return [entry]
+    return [f"/{path.relative_to(tree)}" for path in tree.glob(entry.lstrip("/"))]
