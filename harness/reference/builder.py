@@ -16,6 +16,7 @@ from harness.reference.initramfs import build_initramfs
 from harness.reference.ociarchive import Layer, write_archive, write_layer
 from harness.reference.packages import Package
 from harness.reference.recipe import Recipe, Version, recipe_hash
+from harness.reference.sources import write_sources
 
 Progress = Callable[[str], None]
 
@@ -88,6 +89,7 @@ def build_from_tree(
     with steps.step("filling the archive repository"):
         run(["ostree", "pull-local", f"--repo={archive}", "--depth=-1", bare, recipe.ref])
         run(["ostree", "summary", f"--repo={archive}", "--update"])
+    write_sources(recipe, target)
     metadata.write_json(target / "builds/builds.json", metadata.builds(recipe))
     (target / "builds/latest").symlink_to(recipe.versions[-1].id)
 

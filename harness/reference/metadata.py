@@ -52,6 +52,7 @@ def meta(
         "coreos-assembler.build-timestamp": version.timestamp,
         "coreos-assembler.config-gitrev": recipe_hash,
         "coreos-assembler.delayed-meta-merge": False,
+        "coreos-assembler.overrides-active": version is not recipe.versions[0],
         "images": {
             kind: {"path": image.path, "sha256": image.sha256, "size": image.size}
             for kind, image in images.items()

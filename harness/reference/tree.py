@@ -46,12 +46,13 @@ def lay_over(overlay: Path, tree: Path) -> None:
 
 def remove(tree: Path, patterns: Iterable[str]) -> None:
     """Delete what matches, files and directories alike."""
-    for pattern in patterns:
-        for path in sorted(tree.glob(pattern)):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+    # Looked up before the first is gone: glob() overlooks a link whose target is.
+    found = [path for pattern in patterns for path in tree.glob(pattern)]
+    for path in sorted(found):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_os_release(tree: Path, recipe: Recipe, version: Version) -> None:
