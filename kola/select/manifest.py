@@ -21,11 +21,8 @@ class Variables:
 
 
 def read_variables(workdir: Path) -> Variables:
-    """Of `src/config/manifest.yaml`, or `manifest-VARIANT.yaml` where `src/config.json` names a variant.
-
-    Nothing where there is no such file; ConfigError for one that cannot be read.
-    """
-    file = workdir / "src/config" / _manifest_name(workdir / "src/config.json")
+    """Nothing where there is no manifest; ConfigError for one that cannot be read."""
+    file = manifest_file(workdir)
     text = _text(file)
     if text is None:
         return Variables()
@@ -41,6 +38,11 @@ def read_variables(workdir: Path) -> Variables:
     if not isinstance(variables, Mapping):
         return Variables()
     return Variables(_word(variables.get("stream")), _word(variables.get("osversion")))
+
+
+def manifest_file(workdir: Path) -> Path:
+    """`src/config/manifest.yaml`, or `manifest-VARIANT.yaml` where `src/config.json` names a variant."""
+    return workdir / "src/config" / _manifest_name(workdir / "src/config.json")
 
 
 def _manifest_name(file: Path) -> str:

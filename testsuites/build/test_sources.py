@@ -1,0 +1,85 @@
+"""What the sources of the build say is in the image and what is not, on a machine of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.artifact import Build, BuildRoot
+from harness.machine.machine import Machine
+from kola.select.manifest import manifest_file
+from testsuites.build.sources import Content, Treefile, content, overlay
+
+pytestmark = pytest.mark.kola(tags=["build"])
+
+_LIST = "/var/tmp/kola-sums"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """`src/config` and `overrides` of the newest build, which is under test."""
+
+    root: Path
+    config: Path
+    treefile: Treefile
+    overridden: bool
+
+    def override(self, name: str) -> Path:
+        """`overrides/NAME`; the test is skipped where nothing was overridden when the build was made."""
+        directory = self.root / "overrides" / name
+        if not self.overridden or not directory.is_dir() or not any(directory.iterdir()):
+            pytest.skip(f"the build was made without overrides/{name}")
+        return directory
+
+
+@pytest.fixture
+def sources(build: Build) -> Sources:
+    """The test is skipped where they are not known."""
+    root = BuildRoot(build.directory.parents[2])
+    newest = root.find(arch=build.arch).id
+    if build.id != newest:
+        pytest.skip(f"sources are those of the newest build, {newest}")
+    manifest = manifest_file(root.path)
+    if not manifest.is_file():
+        pytest.skip(f"the build directory has no {manifest.relative_to(root.path)}")
+    active = (build.meta.model_extra or {}).get("coreos-assembler.overrides-active", False)
+    return Sources(root.path, manifest.parent, Treefile.read(manifest, build.arch), bool(active))
+
+
+def assert_has(machine: Machine, wanted: Content) -> None:
+    """The image has all of these files and links, as they are in the sources."""
+    machine.put_bytes(wanted.sum_list.encode(), _LIST)
+    checked = machine.run(f"cd / && sha256sum --check --quiet {_LIST}", sudo=True)
+    assert checked.ok, checked.stdout + checked.stderr
+    for path, target in wanted.links.items():
+        assert machine.run(["readlink", f"/{path}"]).stdout == f"{target}\n", path
+
+
+@pytest.mark.kola(name="build.removed-files", guide="5.4#remove-files")
+def test_removed_files(sources: Sources, machine: Machine) -> None:
+    """What the manifest removes is not in the image."""
+    paths = sources.treefile.remove_files
+    if not paths:
+        pytest.skip("the manifest has no remove-files")
+    names = " ".join(f"'/{path}'" for path in paths)
+    found = machine.run(f'for p in {names}; do [ ! -e "$p" ] && [ ! -L "$p" ] || echo "$p"; done', sudo=True)
+    assert found.check().lines == []
+
+
+@pytest.mark.kola(name="build.overlay-files", guide="5.5.5#overlay-files")
+def test_overlay_files(sources: Sources, machine: Machine) -> None:
+    """The layers of overlay.d that the manifest names are in the image, file by file."""
+    layers = overlay(sources.config, sources.treefile)
+    if not layers:
+        pytest.skip("the manifest has no ostree-layers of overlay.d")
+    overrides = [sources.root / "overrides/rootfs"] if sources.overridden else []
+    wanted = content(layers, sources.treefile).without(content(overrides, sources.treefile))
+    assert_has(machine, wanted)
+
+
+@pytest.mark.kola(name="build.override-files", guide="6.4.3#overlay-files")
+def test_override_files(sources: Sources, machine: Machine) -> None:
+    """The files of overrides/rootfs are in the image."""
+    assert_has(machine, content([sources.override("rootfs")], sources.treefile))
