@@ -24,7 +24,7 @@ def test_ignition_runs_once(machine: Machine) -> None:
     assert not machine.file("/boot/ignition.firstboot").exists
     machine.run("rm /etc/kola-once", sudo=True).check()
     machine.reboot()
-    assert not machine.file("/etc/kola-once").exists
+    assert not machine.file("/etc/kola-once").exists, "the config was applied again"
 
 
 @pytest.mark.kola()

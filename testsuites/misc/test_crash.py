@@ -18,11 +18,12 @@ def test_coredump(machine: Machine) -> None:
 
     def listed() -> str | None:
         found = machine.run("coredumpctl list --no-legend --no-pager", sudo=True)
-        return found.stdout if found.ok and "present" in found.stdout else None
+        return found.stdout if found.ok else None
 
-    row = machine.deadline(60).poll(listed, step="waiting for the core dump", interval=0.5)
+    row = machine.deadline(20).poll(listed, step="waiting for the core dump", interval=0.5)
     assert "SIGSEGV" in row
     assert shell in row
+    assert "present" in row, "the core is not kept"
     machine.run("coredumpctl dump -o /var/tmp/kola-core -1", sudo=True).check()
     assert machine.run("head -c 4 /var/tmp/kola-core", sudo=True).check().stdout == "\x7fELF"
 
@@ -49,4 +50,6 @@ def test_time(machine: Machine) -> None:
     hardware, system = machine.run("cat /sys/class/rtc/rtc0/since_epoch; date +%s").check().lines
     assert abs(int(hardware) - int(system)) < 10
     assert machine.run("date +%Z").check().stdout.strip() == "UTC"
-    assert machine.run("chronyc -n tracking || timedatectl timesync-status", sudo=True).ok
+    assert machine.run("chronyc -n tracking || timedatectl timesync-status", sudo=True).ok, (
+        "nobody keeps the time"
+    )
