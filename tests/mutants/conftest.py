@@ -13,6 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mutants")
     group.addoption("--mutant", action="append", metavar="NAME", help="only this mutant (repeatable)")
     group.addoption("--mutants-alone", action="store_true", help="a machine of its own for each mutant")
+    group.addoption("--tests-at-once", type=int, default=2, metavar="N", help="tests run side by side")
 
 
 def pytest_configure(config: pytest.Config) -> None:

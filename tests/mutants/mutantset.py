@@ -13,21 +13,41 @@ from harness.ignition import IgnitionConfig
 from harness.ignition.butane import translate
 
 HERE = Path(__file__).parent
-GROUP = 10
+GROUP = 24
 """Mutants put into one machine at most."""
 
-_KEYS = {"name", "breaks", "butane", "at_boot", "instead_of", "runs", "caught_by", "cause", "alone"}
-_WRAP = """cp {program} {real}
-cat > {real}.wrapper <<'END'
+_KEYS = {
+    "name",
+    "breaks",
+    "butane",
+    "at_boot",
+    "instead_of",
+    "runs",
+    "caught_by",
+    "cause",
+    "alone",
+    "touches",
+}
+# Wrappers of one program are stacked, whichever comes first; so they come one at a time.
+_WRAP = """real=/run/mutant-{name}/{program.name}
+mkdir "${{real%/*}}"
+exec 9> /run/mutants.lock
+flock 9
+cp {program} $real
+cat > $real.wrapper <<END
 #!/bin/sh
-real={real}
+real=$real
+END
+cat >> $real.wrapper <<'END'
 {runs}END
-chmod 755 {real}.wrapper
-mount --bind {real}.wrapper {program}
+chmod 755 $real.wrapper
+mount --bind $real.wrapper {program}
+exec 9>&-
 """
 _UNIT = """[Unit]
 Description=Mutant {name}
-After=network.target ssh.service chrony.service docker.service nestos-ignition-report.service
+After=network.target ssh.service chrony.service docker.service
+After=nestos-ignition-report.service ignition-firstboot-complete.service boot.mount
 
 [Service]
 Type=oneshot
@@ -45,8 +65,9 @@ class Mutant:
 
     An entry of the table may also say what runs `instead_of` a program: that becomes part of the script.
 
-    `caught_by` names the tests that must fail. With `cause` the machine itself is the verdict: the run's
-    one test must fail as the guest's fault, for this cause.
+    `caught_by` names the tests that must fail, those with parameters as reports do. With `cause` the machine
+    itself is the verdict: the run's one test must fail as the guest's fault, for this cause. `touches` names
+    what else than files, units, links and users of its config the change is about.
     """
 
     name: str
@@ -57,6 +78,19 @@ class Mutant:
     cause: str
     alone: bool
     suites: tuple[str, ...]
+    touches: frozenset[str] = frozenset()
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """What it changes: two mutants that change the same would undo each other."""
+        storage, systemd = self.butane.get("storage", {}), self.butane.get("systemd", {})
+        nodes = [node for kind in ("files", "directories", "links") for node in storage.get(kind, [])]
+        users = self.butane.get("passwd", {}).get("users", [])
+        return self.touches.union(
+            (node["path"] for node in nodes),
+            (unit["name"] for unit in systemd.get("units", [])),
+            (f"user {user['name']}" for user in users),
+        )
 
     def config(self) -> IgnitionConfig:
         """What makes the change."""
@@ -91,14 +125,15 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Group:
-    """Mutants that live in one machine, because no two of them are caught by the same test."""
+    """Mutants that live in one machine: no two of them change the same, or are caught by the same test."""
 
     mutants: tuple[Mutant, ...]
 
     @property
-    def suites(self) -> tuple[str, ...]:
-        """Patterns of the tests that are run on it."""
-        return self.mutants[0].suites
+    def tests(self) -> tuple[str, ...]:
+        """Patterns of the tests that are run on it: its suites, and whoever is to catch something."""
+        catchers = {test.partition("[")[0] for test in self.expected}
+        return (*self.mutants[0].suites, *sorted(catchers))
 
     @property
     def cause(self) -> str:
@@ -149,6 +184,7 @@ def _mutant(entry: dict[str, Any], suites: Sequence[str], file: Path) -> Mutant:
         cause=entry.get("cause", ""),
         alone=bool(entry.get("alone") or entry.get("cause")),
         suites=tuple(suites),
+        touches=frozenset(entry.get("touches", ())),
     )
 
 
@@ -156,27 +192,44 @@ def _wrapper(entry: dict[str, Any]) -> str:
     """A script that puts `runs` in the place of a program, which it finds as `$real`."""
     if not entry.get("runs"):
         return ""
-    real = f"/run/mutant-{Path(entry['instead_of']).name}"
-    return _WRAP.format(program=entry["instead_of"], real=real, runs=entry["runs"])
+    return _WRAP.format(name=entry["name"], program=Path(entry["instead_of"]), runs=entry["runs"])
 
 
 def groups(mutants: Iterable[Mutant], *, alone: bool = False) -> list[Group]:
-    """As few machines as will do; one for each mutant with `alone`."""
-    packed: list[list[Mutant]] = []
+    """As few machines as will do, each as free of failures as may be; one for each mutant with `alone`."""
+    mutants = list(mutants)
+    if alone:
+        return [Group((mutant,)) for mutant in mutants]
+    by_suites: dict[tuple[str, ...], list[Mutant]] = {}
     for mutant in mutants:
-        for group in packed if not (alone or mutant.alone) else []:
-            if _fits(mutant, group):
-                group.append(mutant)
-                break
+        if not mutant.alone:
+            by_suites.setdefault(mutant.suites, []).append(mutant)
+    packed = [Group((mutant,)) for mutant in mutants if mutant.alone]
+    for kin in by_suites.values():
+        least = len(_pack(kin, machines=0))
+        packed += [Group(tuple(group)) for group in _pack(kin, machines=least) if group]
+    return packed
+
+
+def _pack(mutants: Sequence[Mutant], *, machines: int) -> list[list[Mutant]]:
+    """Each mutant where it fits and fewest tests are to fail; more than that many machines if need be."""
+    packed: list[list[Mutant]] = [[] for _ in range(machines)]
+    for mutant in mutants:
+        fitting = [group for group in packed if _fits(mutant, group)]
+        if fitting:
+            min(fitting, key=_failures).append(mutant)
         else:
             packed.append([mutant])
-    return [Group(tuple(group)) for group in packed]
+    return packed
+
+
+def _failures(group: Sequence[Mutant]) -> int:
+    return sum(len(mutant.caught_by) for mutant in group)
 
 
 def _fits(mutant: Mutant, group: Sequence[Mutant]) -> bool:
     return (
         len(group) < GROUP
-        and not group[0].alone
-        and group[0].suites == mutant.suites
         and all(mutant.caught_by.isdisjoint(other.caught_by) for other in group)
+        and all(mutant.subjects.isdisjoint(other.subjects) for other in group)
     )
