@@ -1,6 +1,6 @@
 """kill -9 a `kola run` at random moments: does anything live on, lie about, or spoil the next run?
 
-    python benchmarks/kill_runner.py [--count N] [--real N] [--reference DIR] [--seed S]
+    python benchmarks/kill_runner.py [--count N] [--real N] [--parallel P] [--reference DIR] [--seed S]
 
 First `--count` kills with the stand-in for QEMU of tests/fakes, where a round takes seconds, then `--real`
 kills with real QEMU and the reference OS. Some runs are killed while the first template is being made, some
@@ -72,6 +72,7 @@ class Bed:
     words: list[str]
     cache: Path
     places: list[Path]
+    parallel: int = 2
     running: subprocess.Popen[str] | None = None
 
     @property
@@ -79,7 +80,7 @@ class Bed:
         return self.root / "output"
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        argv = [sys.executable, "-m", "kola.cli.main", "run", *self.words]
+        argv = [sys.executable, "-m", "kola.cli.main", "run", *self.words, "--parallel", str(self.parallel)]
         self.running = subprocess.Popen(
             [*argv, "--output-dir", str(self.output), *words],
             cwd=self.root / "checkout",
@@ -125,13 +126,13 @@ class Bed:
         shutil.rmtree(self.cache / "kola/templates", ignore_errors=True)
 
 
-def bed(root: Path, *, real: bool, reference: Path | None) -> Bed:
+def bed(root: Path, *, real: bool, parallel: int, reference: Path | None) -> Bed:
     """Lay everything out below `root`."""
     checkout = root / "checkout"
     (checkout / "testsuites").mkdir(parents=True)
     for package in ("kola", "harness"):
         (checkout / package).symlink_to(HOME / package)
-    (checkout / "testsuites/test_killed.py").write_text(SUITE + NEEDS_REAL_QEMU * real)
+    (checkout / "testsuites/test_killed.py").write_text(SUITE + NEEDS_REAL_QEMU * (real and parallel > 1))
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     inherited |= {MARK: new_mark(), "PYTHONPATH": str(checkout)}
     if not real:
@@ -141,7 +142,7 @@ def bed(root: Path, *, real: bool, reference: Path | None) -> Bed:
         fake = FakeQemu(root / "host")
         words = ["--workdir", "none", "--qemu-image", str(fake.image)]
         places = [fake.scratch, fake.temporary]
-        return Bed(root, inherited | fake.environment(), words, fake.cache, places)
+        return Bed(root, inherited | fake.environment(), words, fake.cache, places, parallel)
     from harness.reference import ensure
 
     directories = {"KOLA_SCRATCH": root / "scratch", "TMPDIR": root / "tmp", "XDG_CACHE_HOME": root / "cache"}
@@ -150,7 +151,7 @@ def bed(root: Path, *, real: bool, reference: Path | None) -> Bed:
     own = {name: str(directory) for name, directory in directories.items()}
     words = ["--workdir", str(reference or ensure(progress=print))]
     places = [directories["KOLA_SCRATCH"], directories["TMPDIR"]]
-    return Bed(root, inherited | own, words, directories["XDG_CACHE_HOME"], places)
+    return Bed(root, inherited | own, words, directories["XDG_CACHE_HOME"], places, parallel)
 
 
 def wait_for_template(where: Bed, running: subprocess.Popen[str], *, making: bool) -> float:
@@ -166,7 +167,7 @@ def lengths(where: Bed) -> dict[str, float]:
     found = {}
     for kind in ("fresh", "warm"):
         started = time.monotonic()
-        running = where.start("--parallel", "2")
+        running = where.start()
         if kind == "fresh":
             wait_for_template(where, running, making=True)
             found["making"] = wait_for_template(where, running, making=False)
@@ -182,7 +183,7 @@ def kill_one(where: Bed, kind: str, moment: float) -> str | None:
 
     Returns what was running then, None when the run had ended by itself.
     """
-    running = where.start("--parallel", "2")
+    running = where.start()
     if kind == "making":
         wait_for_template(where, running, making=True)
     time.sleep(moment)
@@ -257,6 +258,7 @@ def main() -> int:
     )
     parser.add_argument("--count", type=int, default=40, help="kills with the stand-in for QEMU")
     parser.add_argument("--real", type=int, default=0, help="kills with the reference OS")
+    parser.add_argument("--parallel", type=int, default=2, help="of each run; 1 is one machine at a time")
     parser.add_argument("--reference", type=Path)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 16))
     args = parser.parse_args()
@@ -269,7 +271,8 @@ def main() -> int:
         print("with the reference OS" if real else "with the stand-in for QEMU", flush=True)
         with tempfile.TemporaryDirectory(prefix="kola-kill-") as root:
             try:
-                kills(bed(Path(root), real=real, reference=args.reference), kinds, count, chance)
+                where = bed(Path(root), real=real, parallel=args.parallel, reference=args.reference)
+                kills(where, kinds, count, chance)
             except Left as left:
                 print(left, file=sys.stderr)
                 return 1
