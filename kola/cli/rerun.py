@@ -12,6 +12,7 @@ from kola.report.properties import read_options
 from kola.report.rerun import as_pattern, failed_names, last_report
 from kola.run.arguments import add_command_arguments
 from kola.run.typed import NOT_AGAIN, recall, words
+from kola.select.filters import unmultiplied
 from kola.select.options import workdir
 
 
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     recall(args, kept)
     if kept:
         print(f"with the options of the last run: {shlex.join(words(kept))}", file=sys.stderr)
-    args.granted = [name.partition("[")[0] for name in names]
+    times = int(earlier.get("multiply", 1))
+    tests = [unmultiplied(name.partition("[")[0], times) for name in names]
+    args.granted = list(dict.fromkeys(tests))
     args.patterns = [as_pattern(name) for name in args.granted]
     return run_command.run(args)

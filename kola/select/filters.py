@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
@@ -88,6 +89,14 @@ def multiply(tests: Iterable[TestInfo], times: int) -> list[tuple[TestInfo, Test
     if times <= 1:
         return [(test, test) for test in tests]
     return [(replace(test, name=f"{test.name}{n}"), test) for test in tests for n in range(times)]
+
+
+def unmultiplied(name: str, times: int) -> str:
+    """The test of which `name` is one of `times` copies; `name` itself when there was but one."""
+    number = re.search(r"\d+$", name)
+    if times <= 1 or number is None or int(number.group()) >= times:
+        return name
+    return name[: number.start()]
 
 
 def _no_net(test: TestInfo, options: Selection) -> str | None:

@@ -64,3 +64,13 @@ def test_what_is_wrong_with_a_test_is_said_once_where_it_ran_and_once_at_the_end
     printed = checkout.run("-E", "proj", "ext.*").stdout
     assert printed.count("unknown key 'exclusiv'") == 2
     assert printed.count("hint: did you mean 'exclusive'?") == 2
+
+
+def test_copies_that_failed_run_again_as_the_one_test_they_are(checkout: Checkout) -> None:
+    checkout.suite(SUITE)
+    first = checkout.run("--also-distro", "fcos", "--tag", "odd", "--multiply", "2", "mine.*")
+    assert {name for name, result in first.results.items() if result == "FAIL"} == {
+        "mine.fails0",
+        "mine.fails1",
+    }
+    assert checkout.run(command="rerun", image=False).results == {"mine.fails": "FAIL"}
