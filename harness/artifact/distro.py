@@ -164,7 +164,6 @@ REFERENCE = replace(
         "boot-mirror": "its initramfs takes mdadm from the root disk",
         "multipath": "it has no multipathd",
         "network-kargs": "its initramfs does not read ip=",
-        "nfs": "its NFS daemons look for rpc_pipefs where it is not mounted",
         "selinux": "it has no SELinux policy",
     },
 )
