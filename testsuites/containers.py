@@ -20,6 +20,7 @@ PORT = 8080
 _MAKE_IMAGE = f"""#!/bin/bash
 set -eu
 root=$(mktemp -d /var/tmp/kola-image.XXXXXX)
+chmod 755 "$root"
 mkdir -p "$root"/bin "$root"/tmp "$root"/etc "$root"/data "$root"/proc "$root"/sys "$root"/dev
 for program in bash cat head id ls sleep stat touch systemd-socket-activate; do
     path=$(command -v $program)
@@ -36,6 +37,7 @@ tar -C "$root" --owner=0 --group=0 --numeric-owner -cf {ARCHIVE} .
 rm -r "$root"
 """
 SERVER = f"systemd-socket-activate --inetd -a -l {PORT} cat /etc/greeting"
+ASK = f"exec 3<>/dev/tcp/%s/{PORT} && cat <&3"
 
 
 def prepared(import_command: str, *, needs: str = "") -> IgnitionConfig:
@@ -121,20 +123,24 @@ def check_volumes(engine: Engine) -> None:
     engine("volume", "rm", "kola-volume").check()
 
 
-def check_network(engine: Engine) -> None:
-    """A published port answers on the host; a container reaches another; without network there is none."""
+def check_published_port(engine: Engine) -> None:
+    """A port published by the new container `kola-server` answers on the host."""
     engine.daemon("kola-server", "-p", f"{PORT}:{PORT}", command=SERVER)
-    ask = f"exec 3<>/dev/tcp/%s/{PORT} && cat <&3"
 
     def answer() -> str | None:
         # Whoever is asked first may still be starting.
-        return engine.machine.run(["timeout", "10", "bash", "-c", ask % "127.0.0.1"]).stdout or None
+        return engine.machine.run(["timeout", "10", "bash", "-c", ASK % "127.0.0.1"]).stdout or None
 
     heard = engine.machine.deadline(30).poll(answer, step="waiting for the published port", interval=0.5)
     assert heard == f"{GREETING}\n"
+
+
+def check_network(engine: Engine) -> None:
+    """A published port answers on the host; a container reaches another; without network there is none."""
+    check_published_port(engine)
     inspected = json.loads(engine("inspect", "kola-server").check().stdout)[0]["NetworkSettings"]
     address = inspected["IPAddress"] or next(iter(inspected["Networks"].values()))["IPAddress"]
-    assert engine.shell(ask % address).check().stdout == f"{GREETING}\n"
+    assert engine.shell(ASK % address).check().stdout == f"{GREETING}\n"
     alone = engine.shell("ls /sys/class/net", "--network", "none").check()
     assert alone.stdout.split() == ["lo"]
     engine("rm", "-f", "kola-server").check()

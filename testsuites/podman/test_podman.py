@@ -13,6 +13,7 @@ from testsuites.containers import (
     Engine,
     check_exec_and_logs,
     check_network,
+    check_published_port,
     check_resources,
     check_run,
     check_volumes,
@@ -61,3 +62,31 @@ def test_volumes(machine: Machine) -> None:
 def test_resources(machine: Machine) -> None:
     """Limits of memory, CPU and processes hold."""
     check_resources(Engine(machine, "podman"))
+
+
+@pytest.mark.kola(name="podman.rootless")
+def test_rootless(machine: Machine) -> None:
+    """The login user runs containers: their root is the user, other users are of the user's own range."""
+    podman = Engine(machine, "podman", rootless=True)
+    info = json.loads(podman("info", "--format", "json").check().stdout)
+    assert info["host"]["security"]["rootless"] is True
+    podman("import", ARCHIVE, IMAGE).check()
+    check_run(podman)
+    check_published_port(podman)
+    podman.daemon("kola-other", "--user", "1000")
+    user = int(machine.run("id -u").check().stdout)
+    assert host_user(podman, "kola-server") == user
+    first, count = map(int, machine.run('grep "^$USER:" /etc/subuid').check().stdout.split(":")[1:])
+    assert host_user(podman, "kola-other") in range(first, first + count)
+    assert "kola-" not in Engine(machine, "podman")("ps", "-a").check().stdout, (
+        "root has the user's containers"
+    )
+    secret = podman.shell("cat /secret", "--user", "0", "-v", "/etc/shadow:/secret:ro")
+    assert not secret.ok
+    assert "Permission denied" in secret.stderr
+
+
+def host_user(engine: Engine, container: str) -> int:
+    """Whom the host takes the container's first process for."""
+    process = engine("inspect", "--format", "{{.State.Pid}}", container).check().stdout.strip()
+    return int(engine.machine.run(["stat", "-c", "%u", f"/proc/{process}"]).check().stdout)
