@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.reference import bootstrap, disk, extra, grub, metadata, rpmdb, tree
+from harness.reference import bootstrap, disk, grub, initramfs_extra, metadata, rpmdb, tree
 from harness.reference.command import run
 from harness.reference.commit import Commit, commit, deploy, discard, make_repository
 from harness.reference.initramfs import build_initramfs
@@ -51,9 +51,9 @@ def build(recipe: Recipe, target: Path, *, progress: Progress) -> None:
         tree.prepare(recipe, root, debs)
     with steps.step("building the initramfs"):
         build_initramfs(root)
-        extra.write_lists(root, tree.kernel_version(root))
+        initramfs_extra.write_lists(root, tree.kernel_version(root))
         packages = [entry.package for entry in tree.finish(recipe, root)]
-        extra.check_lists(root)
+        initramfs_extra.check_lists(root)
     build_from_tree(recipe, target, root, debs, packages, steps)
     with steps.step("cleaning up"):
         discard(work)

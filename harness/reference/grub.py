@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.reference.arch import Arch, Grub
 from harness.reference.command import run
-from harness.reference.recipe import HERE
+from harness.reference.recipe import HERE, read_list
 
 SECTOR = 512
 _LIBRARY = Path("/usr/lib/grub")
@@ -21,8 +21,7 @@ _CORE_SEGMENT = 0x820
 
 def modules(directory: Path = HERE / "grub") -> list[str]:
     """The modules every core image holds."""
-    lines = (line.split("#")[0] for line in (directory / "modules.list").read_text().splitlines())
-    return [word for line in lines for word in line.split()]
+    return read_list(directory / "modules.list")
 
 
 def library(arch: Arch, debs: Path, work: Path) -> Path:

@@ -98,6 +98,12 @@ def load_recipe(arch: Arch, directory: Path = HERE) -> Recipe:
     )
 
 
+def read_list(path: Path) -> list[str]:
+    """The words of a `.list` or the like, without its comments."""
+    lines = (line.split("#")[0] for line in path.read_text().splitlines())
+    return [word for line in lines for word in line.split()]
+
+
 @cache
 def recipe_hash(arch: Arch, directory: Path = HERE) -> str:
     """16 hex digits over every file that decides what a build contains: path, mode and bytes."""

@@ -6,7 +6,6 @@ import gzip
 import subprocess
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ PROBE = Rpm(
     provides=("probe = 1",),
     post="touch /etc/kola-probed",
 )
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    made = Services(tmp_path / "services")
-    yield made
-    made.close()
 
 
 def query(rpm: Path, *words: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,13 +16,6 @@ from harness.services.authority import Authority
 from harness.services.content import byte_range
 
 CONTENT = {"text": "hello\n", "bytes": bytes(range(256)), "no": Reply(503, b"later", {"Retry-After": "1"})}
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    made = Services(tmp_path / "services")
-    yield made
-    made.close()
 
 
 @pytest.fixture

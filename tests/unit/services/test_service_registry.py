@@ -8,7 +8,6 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from service_calls import ask, connection, fetch
 from harness.errors import ConfigError
 from harness.services import Registry, RegistryRequest, Services
 from harness.util.deadline import Deadline
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    made = Services(tmp_path / "services")
-    yield made
-    made.close()
 
 
 def upload(registry: Registry, data: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +16,6 @@ from harness.platform.qemu.template import Recipe
 from harness.services import Services
 
 SPEC = MachineSpec(image=Path("/images/disk.qcow2"))
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    made = Services(tmp_path / "services")
-    yield made
-    made.close()
 
 
 def test_a_machine_is_told_of_all_that_runs(services: Services) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from harness.services.images import OciImage
 from harness.services.registry import Registry
 
 BASE = OciImage({"os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}, ()).derive({"/etc/motd": "m"})
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    made = Services(tmp_path / "services")
-    yield made
-    made.close()
 
 
 @pytest.fixture

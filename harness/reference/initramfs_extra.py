@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.errors import InfrastructureError
 from harness.reference.command import run
-from harness.reference.recipe import HERE
+from harness.reference.recipe import HERE, read_list
 
 _LISTS = Path("usr/lib/nestos/initramfs-extra")
 _SCRATCH = Path("tmp/initramfs-extra")
@@ -21,8 +21,8 @@ def write_lists(tree: Path, version: str, source: Path = HERE / "initramfs/extra
     """Write a list of paths for each group; dracut and the kernel `version` must be in the tree."""
     (tree / _LISTS).mkdir(parents=True)
     for programs in sorted(source.glob("*.files")):
-        files = entries(programs)
-        drivers = entries(programs.with_suffix(".drivers"))
+        files = read_list(programs)
+        drivers = read_list(programs.with_suffix(".drivers"))
         paths = _collect(tree, version, files, drivers)
         (tree / _LISTS / programs.stem).write_text("".join(f"{path}\n" for path in paths))
 
@@ -41,12 +41,6 @@ def check_lists(tree: Path) -> None:
 def _has(tree: Path, path: str) -> bool:
     where = tree / "usr" / path if path.startswith("etc/") else tree / path
     return where.is_symlink() or where.exists()
-
-
-def entries(path: Path) -> list[str]:
-    """The words of a list, without its comments."""
-    lines = (line.split("#")[0] for line in path.read_text().splitlines())
-    return [word for line in lines for word in line.split()]
 
 
 def _collect(tree: Path, version: str, files: list[str], drivers: list[str]) -> list[str]:

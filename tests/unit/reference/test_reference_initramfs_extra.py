@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.reference.extra import check_lists, entries
-from harness.reference.recipe import HERE
+from harness.reference.initramfs_extra import check_lists
+from harness.reference.recipe import HERE, read_list
 
 EXTRA = HERE / "initramfs/extra"
 
@@ -40,11 +40,11 @@ def test_every_group_has_programs_and_drivers_and_is_asked_for() -> None:
     groups = {path.stem for path in EXTRA.iterdir()}
     asks = (HERE / "initramfs/scripts/extra").read_text()
     for group in groups:
-        assert entries(EXTRA / f"{group}.files")
-        assert entries(EXTRA / f"{group}.drivers")
+        assert read_list(EXTRA / f"{group}.files")
+        assert read_list(EXTRA / f"{group}.drivers")
         assert group in asks
 
 
-def test_comments_are_no_entries(tmp_path: Path) -> None:
+def test_comments_are_no_read_list(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("# a comment\nmdadm mdmon # another\n\n/usr/lib/x\n")
-    assert entries(tmp_path / "list") == ["mdadm", "mdmon", "/usr/lib/x"]
+    assert read_list(tmp_path / "list") == ["mdadm", "mdmon", "/usr/lib/x"]
