@@ -9,12 +9,14 @@ import pytest
 
 from harness.artifact import Build, BuildRoot
 from harness.machine.machine import Machine
+from harness.util.process import require, run_tool
 from kola.select.manifest import manifest_file
 from testsuites.build.sources import Content, Treefile, content, overlay
 
 pytestmark = pytest.mark.kola(tags=["build"])
 
 _LIST = "/var/tmp/kola-sums"
+_PACKAGE = "%{NAME} %{EPOCH}:%{VERSION}-%{RELEASE}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,15 @@ def test_removed_files(sources: Sources, machine: Machine) -> None:
     assert found.check().lines == []
 
 
+@pytest.mark.kola(name="build.excluded-packages", guide="5.4#remove-files")
+def test_excluded_packages(sources: Sources, machine: Machine) -> None:
+    """No package that the manifest excludes is in the image."""
+    excluded = set(sources.treefile.exclude_packages)
+    if not excluded:
+        pytest.skip("the manifest has no exclude-packages")
+    assert excluded & set(machine.run(r"rpm -qa --qf '%{NAME}\n'").check().lines) == set()
+
+
 @pytest.mark.kola(name="build.overlay-files", guide="5.5.5#overlay-files")
 def test_overlay_files(sources: Sources, machine: Machine) -> None:
     """The layers of overlay.d that the manifest names are in the image, file by file."""
@@ -83,3 +94,18 @@ def test_overlay_files(sources: Sources, machine: Machine) -> None:
 def test_override_files(sources: Sources, machine: Machine) -> None:
     """The files of overrides/rootfs are in the image."""
     assert_has(machine, content([sources.override("rootfs")], sources.treefile))
+
+
+@pytest.mark.kola(name="build.override-rpms", guide="6.4.3#override-rpms")
+def test_override_rpms(sources: Sources, build: Build, machine: Machine) -> None:
+    """Packages that are in overrides/rpm are in the image as they are there, in no other version."""
+    require("rpm", package="rpm")
+    files = [path for path in sources.override("rpm").glob("*.rpm") if not path.name.endswith(".src.rpm")]
+    query = ["rpm", "-qp", "--nosignature", "--qf", rf"{_PACKAGE} %{{ARCH}}\n"]
+    rows = [line.rpartition(" ") for line in run_tool([*query, *map(str, files)]).decode().splitlines()]
+    offered = {package for package, _, arch in rows if arch in (build.arch, "noarch")}
+    names = {package.split()[0] for package in offered}
+    installed = machine.run(rf"rpm -qa --qf '{_PACKAGE}\n'").check().lines
+    taken = {package for package in installed if package.split()[0] in names}
+    assert taken, f"none of overrides/rpm is in the image: {sorted(names)}"
+    assert taken <= offered, "another version than that of overrides/rpm is in the image"
