@@ -133,6 +133,7 @@ def test_an_artifact_that_was_changed_is_told(root: Path) -> None:
 @pytest.mark.parametrize(
     ("packed", "words"),
     [(gzip.compress(QCOW2 + b"more"), "unpacks to"), (PACKED[:-4], "cannot be decompressed")],
+    ids=["something-else", "cut-short"],  # the bytes hold the time: workers would collect different tests
 )
 def test_what_does_not_unpack_to_the_original_is_told(
     root: Path, tmp_path_factory: pytest.TempPathFactory, packed: bytes, words: str
