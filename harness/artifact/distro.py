@@ -162,7 +162,6 @@ REFERENCE = replace(
     name="nestos-reference",
     absent={
         "boot-mirror": "its initramfs takes mdadm from the root disk",
-        "multipath": "it has no multipathd",
         "network-kargs": "its initramfs does not read ip=",
         "selinux": "it has no SELinux policy",
     },

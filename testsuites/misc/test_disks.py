@@ -8,6 +8,13 @@ import pytest
 
 from harness.machine.machine import Machine
 
+CONFIG = """\
+defaults {
+    find_multipaths no
+    user_friendly_names yes
+}
+"""
+
 pytestmark = pytest.mark.kola(tags=["misc", "disks"])
 
 
@@ -15,18 +22,25 @@ pytestmark = pytest.mark.kola(tags=["misc", "disks"])
 @pytest.mark.machine(disks=["1G:mpath,wwn=1234"])
 def test_multipath(machine: Machine) -> None:
     """Two paths to a disk are one device, which outlives the loss of a path."""
-    machine.run("mpathconf --enable --with_multipathd y --find_multipaths n", sudo=True).check()
-    machine.wait_for_unit("multipathd.service")
+    machine.file("/etc/multipath.conf").write(CONFIG)
+    machine.unit("multipathd.service").start()
 
     def device() -> str | None:
-        return machine.run("lsblk -nro NAME,TYPE | awk '$2 == \"mpath\" {print $1}' | head -1").stdout.strip()
+        listed = machine.run("lsblk -nro NAME,TYPE | awk '$2 == \"mpath\" {print $1}' | head -1")
+        return listed.stdout.strip() or None
 
     name = machine.deadline(60).poll(device, step="waiting for the multipath device", interval=0.5)
-    paths = machine.run("multipathd show paths format '%d %T'", sudo=True).check().stdout
-    assert paths.count("active") == 2
+
+    def active() -> int:
+        """How many paths the kernel uses."""
+        paths = machine.run("multipathd show paths format '%d %t'", sudo=True).check().stdout
+        return paths.count(" active")
+
+    assert active() == 2
     machine.run(f"mkfs.ext4 -q /dev/mapper/{name} && mount /dev/mapper/{name} /mnt", sudo=True).check()
     machine.run("echo before > /mnt/file && sync", sudo=True).check()
     machine.instance.unplug_disk_path(disk=1, path=0)
+    machine.deadline(60).poll(lambda: active() == 1, step="waiting for the loss of a path", interval=0.5)
     machine.run("echo after >> /mnt/file && sync -f /mnt/file", sudo=True).check()
     machine.run("echo 3 > /proc/sys/vm/drop_caches", sudo=True).check()
     assert machine.file("/mnt/file").text == "before\nafter\n"
