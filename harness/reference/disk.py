@@ -32,19 +32,19 @@ class Partition:
     size: int
 
 
-def layout(disk_size_mib: int) -> tuple[Partition, ...]:
-    """NestOS's table for x86_64; root takes what is left, but the MiB of the second table."""
+def layout(root_size_mib: int) -> tuple[Partition, ...]:
+    """NestOS's table for x86_64; the first boot lets root grow into what is left of the disk."""
     sizes = (
         ("BIOS-BOOT", "21686148-6449-6E6F-744E-656564454649", 1),
         ("EFI-SYSTEM", "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", 127),
         ("boot", "0FC63DAF-8483-4772-8E79-3D69D8477DE4", 384),
+        ("root", "0FC63DAF-8483-4772-8E79-3D69D8477DE4", root_size_mib),
     )
     partitions = []
     start = 1
     for label, type_guid, size in sizes:
         partitions.append(Partition(label, type_guid, start, size))
         start += size
-    partitions.append(Partition("root", sizes[-1][1], start, disk_size_mib - start - 1))
     return tuple(partitions)
 
 
@@ -125,7 +125,7 @@ def fill_sysroot(recipe: Recipe, version: Version, made: Commit, sysroot: Path, 
 
 def write_disk(recipe: Recipe, sysroot: Path, modules_from: Path, work: Path, image: Path) -> None:
     """Write the bootable raw image `image` from `sysroot`, whose `boot` goes to a partition of its own."""
-    partitions = layout(recipe.disk_size_mib)
+    partitions = layout(recipe.root_size_mib)
     bios, efi, boot, root = partitions
     with image.open("wb") as disk:
         disk.truncate(recipe.disk_size_mib * MIB)
@@ -135,7 +135,8 @@ def write_disk(recipe: Recipe, sysroot: Path, modules_from: Path, work: Path, im
     (sysroot / "boot").mkdir()
     _efi(image, work, efi, recipe, modules_from)
     _ext4(image, boot, boot_files, inodes=4096)
-    _ext4(image, root, sysroot, inodes=400_000)
+    # One for 32 KiB is ten times what the tree has; more would be more to write when root grows.
+    _ext4(image, root, sysroot, inodes=root.size * 32)
     for target in recipe.arch.grubs:
         if not target.efi_name:
             grub.install_bios(image, work, target, modules_from, core_sector=bios.start * MIB // grub.SECTOR)

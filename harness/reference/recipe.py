@@ -57,6 +57,7 @@ class Recipe:
     suite: str
     ref: str
     disk_size_mib: int
+    root_size_mib: int
     versions: tuple[Version, ...]
     kernel_arguments: tuple[str, ...]
     packages: tuple[str, ...]
@@ -76,6 +77,7 @@ def load_recipe(arch: Arch, directory: Path = HERE) -> Recipe:
         suite=data["suite"],
         ref=data["ref"].format(**names),
         disk_size_mib=data["disk_size_mib"],
+        root_size_mib=data["root_size_mib"],
         versions=tuple(
             Version(
                 id=version["id"],

@@ -176,7 +176,7 @@ def enrich(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         info.traceback = info.traceback.filter(lambda entry: not _ours(Path(str(entry.path))))
     for machine in context.machines:
         tail = machine.console.text(_CONSOLE_LINES)
-        if tail and call.when != "teardown":
+        if tail and call.when != "teardown" and tail.strip() not in str(info.value):
             item.add_report_section(call.when, f"console of {machine.directory.name[:8]}", tail)
 
 

@@ -102,7 +102,15 @@ def _explanation(result: TestResult) -> list[str]:
         case Verdict.WARN | Verdict.FAIL:
             reason, output = (plain(text).splitlines() for text in (result.reason, result.output))
             head = headline(result)
-            return [*reason, *([head] if head else []), *(_tail(output) if output != reason else [])]
+            said = _common_start(reason, output)
+            return [*reason, *([head] if head else []), *_tail(output[said:])]
+
+
+def _common_start(reason: list[str], output: list[str]) -> int:
+    """How many lines of the output repeat the reason, whose last one may have been cut short."""
+    if not reason or output[: len(reason) - 1] != reason[:-1] or len(output) < len(reason):
+        return 0
+    return len(reason) if output[len(reason) - 1].startswith(reason[-1].rstrip("…")) else 0
 
 
 def _tail(lines: list[str]) -> list[str]:

@@ -96,10 +96,16 @@ def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -
         + palette.dim(f"({show_seconds(test.seconds)})"),
         *_indented(f"{headline(test)}{_in_failed_subtests(test)}".strip()),
         *_indented(why),
-        *_indented(line if line not in (headline(test), test.reason) and line not in why else ""),
+        *_indented("" if line == headline(test) or _says_the_same(line, why) else line),
         f"      files  {_directory(run.output_dir, test)}",
         f"      again  {command}",
     ]
+
+
+def _says_the_same(line: str, why: str) -> bool:
+    """Whether the reason has the line, or the line is the reason behind the name of an exception."""
+    first = why.partition("\n")[0]
+    return line in why or bool(first and line.endswith(f": {first}"))
 
 
 def _clones(run: RunResult, palette: Palette) -> list[str]:
