@@ -224,4 +224,6 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     protocol.enrich(item, call)
-    return (yield)
+    report = yield
+    protocol.in_its_own_words(call, report)
+    return report

@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import _pytest
+import pluggy
 import pytest
 from _pytest.runner import runtestprotocol
 
@@ -20,8 +22,12 @@ from kola.plugin.needs import need_of
 from kola.plugin.state import WorkerState
 from kola.report.result import TestResult
 
-_HARNESS = Path(harness.__file__).parent
-_OWN = Path(__file__).parents[1]
+_NOT_THE_AUTHORS = (
+    Path(harness.__file__).parent,
+    Path(__file__).parents[1],
+    Path(_pytest.__file__).parent,
+    Path(pluggy.__file__).parent,
+)
 _CONSOLE_LINES = 15
 
 
@@ -173,12 +179,19 @@ def enrich(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         return
     context.blame(info.value)
     if isinstance(info.value, HarnessError):
-        info.traceback = info.traceback.filter(lambda entry: not _ours(Path(str(entry.path))))
+        info.traceback = info.traceback.filter(lambda entry: _authors(Path(str(entry.path))))
     for machine in context.machines:
         tail = machine.console.text(_CONSOLE_LINES)
         if tail and call.when != "teardown" and tail.strip() not in str(info.value):
             item.add_report_section(call.when, f"console of {machine.directory.name[:8]}", tail)
 
 
-def _ours(path: Path) -> bool:
-    return path.is_relative_to(_HARNESS) or path.is_relative_to(_OWN)
+def in_its_own_words(call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Without a frame of the author's, as when no machine boots, the error is all there is to be said."""
+    info = call.excinfo
+    if report.failed and info is not None and isinstance(info.value, HarnessError) and not info.traceback:
+        report.longrepr = str(info.value)
+
+
+def _authors(path: Path) -> bool:
+    return not any(path.is_relative_to(place) for place in _NOT_THE_AUTHORS)

@@ -12,7 +12,7 @@ from kola.report.console import Palette, headline
 from kola.report.layout import directory_of_test
 from kola.report.rerun import as_pattern
 from kola.report.result import RunResult, TestResult
-from kola.report.telling import plain, shorten, telling_line
+from kola.report.telling import LONGEST, plain, shorten, telling_line
 
 _NAMES_SHOWN = 4
 _COUNTED = (
@@ -90,7 +90,7 @@ def _counts(run: RunResult, palette: Palette) -> list[str]:
 
 def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -> list[str]:
     line = _most_telling(test)
-    why = shorten(plain(test.reason))
+    why = _whole_lines(plain(test.reason))
     return [
         f"{palette.verdict(Verdict.FAIL)}  {palette.bold(plain(test.name))}  "
         + palette.dim(f"({show_seconds(test.seconds)})"),
@@ -100,6 +100,17 @@ def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -
         f"      files  {_directory(run.output_dir, test)}",
         f"      again  {command}",
     ]
+
+
+def _whole_lines(text: str) -> str:
+    """The first line, and what follows it as far as that fits whole into what a line may have."""
+    first, *rest = text.splitlines() or [""]
+    kept = [shorten(first)]
+    for line in rest:
+        if len("\n".join([*kept, line])) > LONGEST:
+            break
+        kept.append(line)
+    return "\n".join(kept)
 
 
 def _says_the_same(line: str, why: str) -> bool:

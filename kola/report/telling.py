@@ -14,7 +14,7 @@ _DAMNING = re.compile(
 _BAD = re.compile(
     r"\berror\b|\bfail(ed|ure|ures)?\b|\bfatal\b|\brefused\b|\bdenied\b|\bnot found\b", re.IGNORECASE
 )
-_LONGEST = 200
+LONGEST = 200
 
 
 def plain(text: str) -> str:
@@ -33,7 +33,7 @@ def telling_line(output: str) -> str:
     return shorten((chosen or (lines[-1] if lines else "")).strip())
 
 
-def shorten(line: str, longest: int = _LONGEST) -> str:
+def shorten(line: str, longest: int = LONGEST) -> str:
     """At most `longest` characters of it."""
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 

@@ -31,6 +31,9 @@ def test_no_more_than_a_few_boots_are_spent_on_it(checkout: Checkout, boot: str)
     assert all("Attempted to kill init" in reason for reason in reasons)
     started = list(ran.output.rglob("qemu-command.txt"))
     assert len(started) <= 4
+    assert "site-packages" not in ran.stdout, "no test's code was reached, so there is nothing to trace"
+    told = ran.stdout[: ran.stdout.index("\n\nFAIL")]
+    assert told.count("(console line") == len(tests), "each says once why it failed"
 
 
 def test_what_the_test_expects_is_not_held_against_it(checkout: Checkout) -> None:

@@ -49,6 +49,23 @@ def test_a_failure_says_its_kind_and_cause_and_carries_no_escapes() -> None:
     assert "\x1b" not in printed(FAILED)
 
 
+def test_output_that_begins_with_the_reason_does_not_repeat_it() -> None:
+    evidence = "kernel panic\nlast line\nand the very last"
+    failed = replace(FAILED, reason=evidence, output=f"{evidence} of all\nmore")
+    assert printed(failed).splitlines()[2:] == [
+        *(f"        {line}" for line in evidence.splitlines()),
+        "        guest: kernel-panic",
+        "        more",
+    ]
+    other = replace(failed, output=f"first\n{evidence}")
+    assert printed(other).count("last line") == 2
+
+
+def test_the_summary_does_not_say_the_reason_again_behind_an_exception() -> None:
+    failed = replace(FAILED, reason="assert 0 == 2\nand more", output="E   AssertionError: assert 0 == 2")
+    assert summary(run_of(failed), palette=PLAIN).count("assert 0 == 2") == 1
+
+
 def test_a_long_output_is_cut_at_its_beginning() -> None:
     output = "\n".join(f"line {n}" for n in range(500))
     lines = printed(replace(FAILED, output=output)).splitlines()
