@@ -14,6 +14,7 @@ _DAMNING = re.compile(
 _BAD = re.compile(
     r"\berror\b|\bfail(ed|ure|ures)?\b|\bfatal\b|\brefused\b|\bdenied\b|\bnot found\b", re.IGNORECASE
 )
+_SECTION = re.compile(r"Captured .* (setup|call|teardown):$")
 LONGEST = 200
 
 
@@ -26,11 +27,14 @@ def telling_line(output: str) -> str:
     """The line a person should read first; empty when there was no output.
 
     pytest's own account (`E   …`) of the last error wins, then a catastrophe in the log, then the last
-    line that speaks of an error, then the last line.
+    line that speaks of an error, then the last line; for these two the test's own words come before what
+    was captured around it.
     """
     lines = [line.rstrip() for line in plain(output).splitlines() if line.strip()]
-    chosen = _last_pytest_error(lines) or _first(_DAMNING, lines) or _first(_BAD, lines[::-1])
-    return shorten((chosen or (lines[-1] if lines else "")).strip())
+    captured = next((at for at, line in enumerate(lines) if _SECTION.match(line)), len(lines))
+    own = lines[:captured] or lines
+    chosen = _last_pytest_error(lines) or _first(_DAMNING, lines) or _first(_BAD, own[::-1])
+    return shorten((chosen or (own[-1] if own else "")).strip())
 
 
 def shorten(line: str, longest: int = LONGEST) -> str:

@@ -170,6 +170,7 @@ def test_a_terminal_without_unicode_gets_question_marks_not_a_traceback() -> Non
             "AssertionError: second",
         ),
         ("Exit\nEvery unit failed to start\ndone", "Every unit failed to start"),
+        ("it is gone\nCaptured systemctl status call:\nunit.service: Failed with result", "it is gone"),
         ("x" * 500, "x" * 199 + "…"),
     ],
 )
