@@ -31,16 +31,20 @@ def test_multipath(machine: Machine) -> None:
 
     name = machine.deadline(60).poll(device, step="waiting for the multipath device", interval=0.5)
 
-    def active() -> int:
-        """How many paths the kernel uses."""
-        paths = machine.run("multipathd show paths format '%d %t'", sudo=True).check().stdout
-        return paths.count(" active")
+    def wait_for_paths(count: int) -> None:
+        """Until the kernel uses that many."""
 
-    assert active() == 2
+        def reached() -> bool:
+            paths = machine.run("multipathd show paths format '%d %t'", sudo=True).check().stdout
+            return paths.count(" active") == count
+
+        machine.deadline(60).poll(reached, step=f"waiting for {count} active paths", interval=0.5)
+
+    wait_for_paths(2)
     machine.run(f"mkfs.ext4 -q /dev/mapper/{name} && mount /dev/mapper/{name} /mnt", sudo=True).check()
     machine.run("echo before > /mnt/file && sync", sudo=True).check()
     machine.instance.unplug_disk_path(disk=1, path=0)
-    machine.deadline(60).poll(lambda: active() == 1, step="waiting for the loss of a path", interval=0.5)
+    wait_for_paths(1)
     machine.run("echo after >> /mnt/file && sync -f /mnt/file", sudo=True).check()
     machine.run("echo 3 > /proc/sys/vm/drop_caches", sudo=True).check()
     assert machine.file("/mnt/file").text == "before\nafter\n"
