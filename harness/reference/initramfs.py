@@ -31,7 +31,7 @@ def build_initramfs(tree: Path, source: Path = HERE / "initramfs") -> Path:
             "--modules",
             _MODULE.lstrip("0123456789"),
             "--compress",
-            "zstd -9 -T0",
+            "zstd -19 -T0",
             "--tmpdir",
             "/tmp",
             target,
