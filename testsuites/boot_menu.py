@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 from harness.machine.machine import Machine
 from harness.machine.probe import Since
 from harness.machine.ssh import ConnectionLost
 
 _MENU = r"GNU GRUB|Use the \S+ and \S+ keys"
+_KERNEL = r"Linux version \d"
 _DOWN = "\x1b[B"
 
 
@@ -20,7 +22,8 @@ def reboot_into(machine: Machine, entry: int) -> None:
     with contextlib.suppress(ConnectionLost):
         machine.run("systemctl reboot", sudo=True, timeout=30)
     machine.leave_boot(since)
-    machine.console.expect(_MENU, deadline=machine.deadline(120))
+    shown = machine.console.expect(f"{_MENU}|{_KERNEL}", deadline=machine.deadline(120))
+    assert not re.match(_KERNEL, shown[0]), "the system booted and showed no menu: is there one entry only?"
     # The first key stops the countdown; the menu has drawn itself by the time it is read.
     for _ in range(entry):
         machine.console.send(_DOWN)

@@ -39,28 +39,26 @@ def test_upgrade_and_rollback(machine: Machine) -> None:
 
 @pytest.mark.kola(name="rollback.temporary", guide="9.4.1#temporary", timeout="15m")
 def test_another_boot_entry_is_for_one_boot(machine: Machine) -> None:
-    """The other entry of the boot menu boots the old system once; the boot after it is the default's again.
+    """The other entry of the boot menu boots the old system once; the boot after it is the default's.
 
-    Each system has its own /etc, taken from the other's when it was made; /var is one for both.
+    The new system's /etc is the old one's as it was at the reboot, and its own from then on; /var is one for
+    both.
     """
     old = booted(machine)
     machine.run("echo before > /etc/kola-before", sudo=True).check()
     commit = commit_new_version(machine, "kola-test-1.0")
     machine.run("rpm-ostree rebase :local-branch", sudo=True, timeout=300).check()
-    machine.reboot()
-    assert booted(machine).checksum == commit
-    assert len(boot_entries(machine)) == 2
-    assert machine.file("/etc/kola-before").text == "before\n", "/etc was not taken along"
-    machine.run("echo new > /etc/kola-new; echo new > /var/kola-new; echo new > /etc/motd", sudo=True).check()
 
     reboot_into(machine, 1)
     now = booted(machine)
     assert now.checksum == old.checksum
     assert [row.checksum for row in deployments(machine)] == [commit, old.checksum]
-    assert not machine.file("/etc/kola-new").exists, "/etc of the new system is the old one's too"
-    assert machine.file("/etc/kola-before").exists
-    assert machine.file("/var/kola-new").text == "new\n", "/var was not kept"
+    assert len(boot_entries(machine)) == 2
+    assert machine.file("/etc/kola-before").text == "before\n"
+    machine.run("echo old > /etc/kola-old; echo old > /var/kola-old; echo old > /etc/motd", sudo=True).check()
 
     machine.reboot()
     assert booted(machine).checksum == commit, "the choice of one boot became the default"
-    assert machine.file("/etc/kola-new").text == "new\n"
+    assert machine.file("/etc/kola-before").text == "before\n", "/etc was not taken along"
+    assert not machine.file("/etc/kola-old").exists, "/etc of the old system is the new one's too"
+    assert machine.file("/var/kola-old").text == "old\n", "/var was not kept"
