@@ -1,0 +1,71 @@
+"""What a boot costs an emulator whose guest lays out every process anew.
+
+    python benchmarks/translation.py [--runs N] [--reference DIR]
+
+Bare boots to sshd's banner, in turn as the reference OS is (its command line has `norandmaps`) and with the
+kernel's default put back. Prints medians of one run: seconds, and blocks that QEMU translated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from boot_time import bare_machine
+from guests import LIMIT, Guests
+
+from harness.platform.qemu.instance import QemuInstance
+from harness.util.deadline import Deadline
+
+KERNEL_ARGUMENTS = {
+    "the same addresses in every process": "",
+    "others in every process": "sysctl.kernel.randomize_va_space=2",
+}
+
+
+def boot(guests: Guests, arguments: str) -> tuple[float, int]:
+    """Seconds from QEMU's start to the banner, and blocks translated until then."""
+    plain = guests.spec
+    guests.spec = replace(plain, kernel_args=arguments)
+    started = time.monotonic()
+    try:
+        with bare_machine(guests) as (instance, connected):
+            took = time.monotonic() - started
+            connected.close()
+            assert isinstance(instance, QemuInstance)
+            told = instance.qmp.hmp("info jit", deadline=Deadline(LIMIT))
+    finally:
+        guests.spec = plain
+    found = re.search(r"TB count\s+(\d+)", told)
+    if found is None:
+        raise SystemExit("this accelerator translates nothing: run it where guests are emulated")
+    return took, int(found[1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--reference", type=Path)
+    args = parser.parse_args()
+    guests = Guests(args.reference)
+    took: dict[str, list[float]] = {name: [] for name in KERNEL_ARGUMENTS}
+    blocks: dict[str, list[int]] = {name: [] for name in KERNEL_ARGUMENTS}
+    for _ in range(args.runs):  # in turn, so that a drifting host drifts for all
+        for name, arguments in KERNEL_ARGUMENTS.items():
+            seconds, translated = boot(guests, arguments)
+            took[name].append(seconds)
+            blocks[name].append(translated)
+            print(f"{name}: {seconds:.1f} s, {translated} blocks", flush=True)
+    same, other = KERNEL_ARGUMENTS
+    print(f"ratio of seconds: {statistics.median(took[same]) / statistics.median(took[other]):.3f}")
+    print(f"ratio of blocks: {statistics.median(blocks[same]) / statistics.median(blocks[other]):.3f}")
+
+
+if __name__ == "__main__":
+    main()
