@@ -10,45 +10,21 @@ so the guest is asked as well at its first command how much of its CPU time was 
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from socket import socket
+from collections.abc import Callable
 
-from guests import LIMIT, Guests
+from guests import LIMIT, Guests, options
 
-from harness.ignition import IgnitionConfig, additions
-from harness.machine.instance import Instance
-from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
+from harness.ignition.journal import stream_unit
 from harness.machine.ssh import SshConnection
 from harness.util.deadline import Deadline
-
-
-@contextmanager
-def bare_machine(guests: Guests) -> Iterator[tuple[Instance, socket]]:
-    """A machine with nothing of ours in it but a key, and a connection on which sshd showed its banner."""
-    with tempfile.TemporaryDirectory() as directory:
-        only_key = IgnitionConfig.empty().merge(
-            additions.ssh_access(guests.access.user, guests.access.key.public)
-        )
-        instance = guests.platform.launch(
-            guests.spec, only_key, directory=Path(directory), deadline=Deadline(LIMIT)
-        )
-        try:
-            wait_for_sshd(instance, Since(), deadline=Deadline(LIMIT))
-            yield instance, wait_for_banner(instance, Since(), deadline=Deadline(LIMIT), grace=LIMIT)
-        finally:
-            instance.close()
 
 
 def bare(guests: Guests) -> float:
     """Seconds from QEMU's start to the banner."""
     started = time.monotonic()
-    with bare_machine(guests) as (_, connected):
+    with guests.bare() as (_, connected):
         took = time.monotonic() - started
         connected.close()
         return took
@@ -57,7 +33,7 @@ def bare(guests: Guests) -> float:
 def bare_login(guests: Guests) -> float:
     """Seconds from QEMU's start to the first command done by whoever logs in to the bare machine."""
     started = time.monotonic()
-    with bare_machine(guests) as (instance, connected):
+    with guests.bare() as (instance, connected):
         connection = SshConnection.open(
             connected,
             user=guests.access.user,
@@ -77,7 +53,7 @@ _GROUPS = {
     "the whole boot": ".",
     "users: the login": "user.slice",
     "sshd": "system.slice/ssh.service",
-    "kola's journal stream": "system.slice/kola-journal-mantlejournal.service",
+    "kola's journal stream": f"system.slice/{stream_unit('mantlejournal', 'json')[0]}",
 }
 
 
@@ -102,12 +78,7 @@ def clone(guests: Guests) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--reference", type=Path)
-    args = parser.parse_args()
+    args = options(__doc__)
     guests = Guests(args.reference)
     shares: dict[str, list[float]] = {name: [] for name in _GROUPS}
     measures: dict[str, Callable[[Guests], float]] = {

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import socket
 
 from harness.artifact import BuildRoot
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.machine import Access, Machine
+from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
 from harness.platform.qemu import tpm
+from harness.platform.qemu.instance import QemuInstance
 from harness.platform.qemu.platform import QemuPlatform
 from harness.platform.qemu.template import Recipe, Template
 from harness.reference import ensure
@@ -22,6 +26,16 @@ from harness.util.deadline import Deadline
 
 LIMIT = 600.0
 """Seconds after which nothing is worth measuring any more."""
+
+
+def options(description: str | None) -> argparse.Namespace:
+    """What benchmarks that boot again and again are asked for: `--runs` and `--reference`."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--reference", type=Path)
+    return parser.parse_args()
 
 
 class Guests:
@@ -47,6 +61,22 @@ class Guests:
         """The frozen machine; booted now unless there is one."""
         recipe = Recipe(self.spec, self.artifact.identity(), self.access.user, self.config)
         return self.platform.templates.obtain(recipe, deadline=Deadline(LIMIT))
+
+    @contextmanager
+    def bare(self, spec: MachineSpec | None = None) -> Iterator[tuple[QemuInstance, socket]]:
+        """A machine with nothing of ours in it but a key, and a connection with sshd's banner on it."""
+        only_key = IgnitionConfig.empty().merge(
+            additions.ssh_access(self.access.user, self.access.key.public)
+        )
+        with tempfile.TemporaryDirectory() as directory:
+            instance = self.platform.launch(
+                spec or self.spec, only_key, directory=Path(directory), deadline=Deadline(LIMIT)
+            )
+            try:
+                wait_for_sshd(instance, Since(), deadline=Deadline(LIMIT))
+                yield instance, wait_for_banner(instance, Since(), deadline=Deadline(LIMIT), grace=LIMIT)
+            finally:
+                instance.close()
 
     @contextmanager
     def cold(self) -> Iterator[Machine]:

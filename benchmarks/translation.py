@@ -8,17 +8,13 @@ kernel's default put back. Prints medians of one run: seconds, and blocks that Q
 
 from __future__ import annotations
 
-import argparse
 import re
 import statistics
 import time
 from dataclasses import replace
-from pathlib import Path
 
-from boot_time import bare_machine
-from guests import LIMIT, Guests
+from guests import LIMIT, Guests, options
 
-from harness.platform.qemu.instance import QemuInstance
 from harness.util.deadline import Deadline
 
 KERNEL_ARGUMENTS = {
@@ -29,17 +25,11 @@ KERNEL_ARGUMENTS = {
 
 def boot(guests: Guests, arguments: str) -> tuple[float, int]:
     """Seconds from QEMU's start to the banner, and blocks translated until then."""
-    plain = guests.spec
-    guests.spec = replace(plain, kernel_args=arguments)
     started = time.monotonic()
-    try:
-        with bare_machine(guests) as (instance, connected):
-            took = time.monotonic() - started
-            connected.close()
-            assert isinstance(instance, QemuInstance)
-            told = instance.qmp.hmp("info jit", deadline=Deadline(LIMIT))
-    finally:
-        guests.spec = plain
+    with guests.bare(replace(guests.spec, kernel_args=arguments)) as (instance, connected):
+        took = time.monotonic() - started
+        connected.close()
+        told = instance.qmp.hmp("info jit", deadline=Deadline(LIMIT))
     found = re.search(r"TB count\s+(\d+)", told)
     if found is None:
         raise SystemExit("this accelerator translates nothing: run it where guests are emulated")
@@ -47,12 +37,7 @@ def boot(guests: Guests, arguments: str) -> tuple[float, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--reference", type=Path)
-    args = parser.parse_args()
+    args = options(__doc__)
     guests = Guests(args.reference)
     took: dict[str, list[float]] = {name: [] for name in KERNEL_ARGUMENTS}
     blocks: dict[str, list[int]] = {name: [] for name in KERNEL_ARGUMENTS}

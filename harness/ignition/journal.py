@@ -9,7 +9,7 @@ from harness.errors import ConfigError
 
 JournalFormat = Literal["json", "export"]
 
-# What the host reads of an entry; the other dozens cost a guest time at every line, and the port bytes.
+# What harness/machine/journal.py reads of an entry; the other dozens would cost a guest time at every line.
 _FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,SYSLOG_PID,UNIT,_COMM,_PID,_SYSTEMD_UNIT"
 
 _PORT_NAME = re.compile(r"[A-Za-z0-9._-]+")
