@@ -33,10 +33,10 @@ class BrokenBoots:
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def kind(self, spec: MachineSpec, config: IgnitionConfig | Verbatim) -> str:
-        """What makes two machines the same: a spec, and the config of the first boot."""
+    def kind(self, spec: MachineSpec, config: IgnitionConfig | Verbatim, prepared: str = "") -> str:
+        """What makes two machines the same: a spec, the config of the first boot, what was done to it."""
         given = repr(config) if isinstance(config, Verbatim) else config.to_json()
-        text = json.dumps([asdict(spec), given], sort_keys=True, default=str)
+        text = json.dumps([asdict(spec), given, prepared], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def add(self, kind: str, tenant: str, error: HarnessError) -> None:

@@ -17,7 +17,7 @@ from harness.machine.machine import BOOT_SECONDS, Access, Machine
 from harness.machine.spec import NOTHING_REACHABLE, MachineSpec, Reachable
 from harness.platform.qemu.frozen import obstacle
 from harness.platform.qemu.platform import QemuPlatform
-from harness.platform.qemu.template import PADDED, Recipe, Stage, Template
+from harness.platform.qemu.template import PADDED, Preparation, Recipe, Stage, Template
 from harness.util.deadline import Deadline
 from kola.machines.broken import BrokenBoots
 from kola.machines.request import MachineRequest
@@ -49,7 +49,7 @@ class Lessor:
     def __init__(self, plan: RunPlan, platform: QemuPlatform) -> None:
         self._plan = plan
         self._platform = platform
-        self._hopeless: set[tuple[MachineSpec, Stage, IgnitionConfig]] = set()
+        self._hopeless: set[tuple[MachineSpec, Stage, IgnitionConfig, Preparation | None]] = set()
         self._broken = BrokenBoots(plan.output / ".broken-boots")
         self._appended = [IgnitionConfig.parse(text) for text in plan.ignition]
 
@@ -92,13 +92,43 @@ class Lessor:
 
     def _kind(self, request: MachineRequest) -> str:
         config = request.verbatim or self.config(request.ignition, reachable=request.spec.reachable)
-        return self._broken.kind(request.spec, config)
+        prepared = request.prepare.identity if request.prepare is not None else ""
+        return self._broken.kind(request.spec, config, prepared)
+
+    def recipe(self, request: MachineRequest) -> Recipe | None:
+        """What the machine would be a clone of; None when it boots by itself from the start."""
+        if not self._may_clone(request):
+            return None
+        own = request.ignition is not None and request.boot != "clone" and request.prepare is None
+        if not own:
+            return Recipe(
+                spec=request.spec,
+                image_identity=self._plan.image_identity,
+                user=self._plan.access.user,
+                config=lambda access: self.config(request.ignition, access),
+                preparation=request.prepare,
+            )
+        config = self.config(request.ignition, reachable=request.spec.reachable)
+        if len(config.to_bytes()) > PADDED:
+            return None
+        return Recipe(
+            spec=request.spec,
+            image_identity=self._plan.image_identity,
+            user=self._plan.access.user,
+            config=lambda access: IgnitionConfig.empty(),
+            stage=Stage.BEFORE_IGNITION,
+        )
+
+    def templates(self, request: MachineRequest) -> tuple[str, ...]:
+        """The keys of all templates that have to be there before such a machine is cloned."""
+        recipe = self.recipe(request)
+        return () if recipe is None else self._platform.templates.keys(recipe)
 
     def _lease(self, request: MachineRequest, tenant: Tenant) -> Machine:
-        if self._may_clone(request):
-            own_first_boot = request.ignition is not None and request.boot != "clone"
-            make = self._first_boot if own_first_boot else self._clone
-            clone = make(request, tenant)
+        recipe = self.recipe(request)
+        if recipe is not None:
+            make = self._clone if recipe.stage is Stage.BOOTED else self._first_boot
+            clone = make(request, recipe, tenant)
             if clone is not None:
                 return clone
         for attempt in range(1, ATTEMPTS + 1):
@@ -128,6 +158,8 @@ class Lessor:
             return machine
         machine.wait_reachable()
         machine.check_health(self.opt_out(request))
+        if request.prepare is not None:
+            request.prepare.act(machine)
         tenant.publish("machine-ready", machine=machine.directory.name)
         return machine
 
@@ -137,14 +169,8 @@ class Lessor:
             return False
         return not obstacle(request.spec)
 
-    def _clone(self, request: MachineRequest, tenant: Tenant) -> Machine | None:
-        """A clone of the template for this spec and config; None, with a notice, where it cannot be had."""
-        recipe = Recipe(
-            spec=request.spec,
-            image_identity=self._plan.image_identity,
-            user=self._plan.access.user,
-            config=lambda access: self.config(request.ignition, access),
-        )
+    def _clone(self, request: MachineRequest, recipe: Recipe, tenant: Tenant) -> Machine | None:
+        """A clone of the recipe's template; None, with a notice, where it cannot be had."""
         limit = tenant.deadline or Deadline(600 * self.scale)
         kind = self._kind(request)
         template = None if self._broken.seen(kind) else self._template(recipe, limit, tenant, kind)
@@ -164,21 +190,12 @@ class Lessor:
             return machine
         return None
 
-    def _first_boot(self, request: MachineRequest, tenant: Tenant) -> Machine | None:
+    def _first_boot(self, request: MachineRequest, recipe: Recipe, tenant: Tenant) -> Machine | None:
         """A machine that goes through Ignition and the rest of its first boot by itself.
 
         That it takes this run's key proves that its own config was the one applied.
         """
         config = self.config(request.ignition, reachable=request.spec.reachable)
-        if len(config.to_bytes()) > PADDED:
-            return None
-        recipe = Recipe(
-            spec=request.spec,
-            image_identity=self._plan.image_identity,
-            user=self._plan.access.user,
-            config=lambda access: IgnitionConfig.empty(),
-            stage=Stage.BEFORE_IGNITION,
-        )
         limit = tenant.deadline or Deadline(600 * self.scale)
         template = self._template(recipe, limit, tenant)
         if template is None:
@@ -204,7 +221,7 @@ class Lessor:
 
         With `kind` the failure counts as one of that kind of machine.
         """
-        which = (recipe.machine, recipe.stage, recipe.config(self._plan.access))
+        which = (recipe.machine, recipe.stage, recipe.config(self._plan.access), recipe.preparation)
         if which in self._hopeless:
             return None
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import Disk, Firmware, HostDirectory, MachineSpec
+from harness.platform.qemu.template import Preparation
 
 _AS_IN_SPEC = (
     "memory_mib",
@@ -38,6 +41,7 @@ _KNOWN = (
     "boot",
     "opt_out",
     "count",
+    "prepare",
 )
 
 BOOTS = ("auto", "cold", "clone")
@@ -59,7 +63,8 @@ class MachineRequest:
 
     `boot` is `auto`, `cold`, or `clone`: of a machine that `ignition` has configured already.
     `verbatim` is given in place of any config. `count` is how many such machines the test has at once,
-    where it says so.
+    where it says so. `prepare` is done to the machine first; where it can be cloned, it is done once for all
+    tests that ask for the same.
     """
 
     spec: MachineSpec
@@ -68,6 +73,7 @@ class MachineRequest:
     opt_out: frozenset[str] = frozenset()
     verbatim: Verbatim | None = None
     count: int | None = None
+    prepare: Preparation | None = None
 
     @property
     def console_only(self) -> bool:
@@ -120,7 +126,13 @@ def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
     count = words.get("count")
     if count is not None and not (isinstance(count, int) and count > 0):
         raise ConfigError(f"machine marker: count {count!r}", hint="write how many machines, such as count=2")
-    return MachineRequest(spec, config, boot, frozenset(words.get("opt_out", ())), verbatim, count)
+    prepare = _preparation(words.get("prepare"))
+    if prepare is not None and verbatim is not None:
+        raise ConfigError(
+            "machine marker: nobody can log in to prepare it", hint="leave out prepare, or ignition"
+        )
+    opt_out = frozenset(words.get("opt_out", ()))
+    return MachineRequest(spec, config, boot, opt_out, verbatim, count, prepare)
 
 
 def _config(given: Any) -> tuple[IgnitionConfig | None, Verbatim | None]:
@@ -135,6 +147,20 @@ def _config(given: Any) -> tuple[IgnitionConfig | None, Verbatim | None]:
         f"machine marker: ignition {given!r}",
         hint="write a dict or an IgnitionConfig to be merged, bytes to be given as they are, or None",
     )
+
+
+def _preparation(given: Any) -> Preparation | None:
+    """The function, known by its name and by the file it stands in: a change there makes it another one."""
+    if given is None:
+        return None
+    try:
+        source = Path(inspect.getfile(given)).read_bytes()
+    except (TypeError, OSError):
+        raise ConfigError(
+            f"machine marker: prepare {given!r}", hint="write a function that is given the machine"
+        ) from None
+    name = f"{given.__module__}.{given.__qualname__}"
+    return Preparation(f"{name} {hashlib.sha256(source).hexdigest()}", given)
 
 
 def _directory(entry: Any) -> HostDirectory:

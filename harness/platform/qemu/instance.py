@@ -51,8 +51,8 @@ class QemuInstance:
         """Start QEMU; raises ConfigError or InfrastructureError, leaving nothing behind.
 
         With `freezing` RAM and disk are kept in files from the start, so that `freeze` is quick; with
-        `resuming` the machine goes on from there, on copies of its own. `pad_ignition` is the size in
-        bytes that the config is padded to.
+        `resuming` the machine goes on from there, on overlays of its own, or with both on the files of
+        `freezing`, which are copies then. `pad_ignition` is the size in bytes that the config is padded to.
         """
         self._pad_ignition = pad_ignition
         self._spec = spec

@@ -79,6 +79,8 @@ class Supplier:
 
     def _overlay(self) -> int:
         spec = self._spec
+        if self._resuming is not None and self._freezing is not None:
+            return _reopen(self._freezing.disk)
         if self._resuming is not None:
             return disks.create_overlay(self._resuming.disk, "qcow2")
         named = self._freezing.disk if self._freezing is not None else None
@@ -108,6 +110,8 @@ class Supplier:
         disk = self._spec.disks[number - 1]
         if disk.size_gib is None:
             raise ConfigError("an additional disk needs a size", hint="write it as 10G")
+        if self._resuming is not None and self._freezing is not None:
+            return DiskFile(self._keep(_reopen(self._freezing.additional_disk(number))), "raw", disk.options)
         if self._resuming is not None:
             base = self._resuming.additional_disk(number)
             return DiskFile(self._keep(disks.create_overlay(base, "raw")), "qcow2", disk.options)
@@ -125,6 +129,11 @@ class Supplier:
 
     def _socket(self, end: socket.socket) -> int:
         return self._handed_over.enter_context(end).fileno()
+
+
+def _reopen(disk: Path) -> int:
+    """The descriptor of a copy that a template goes on with."""
+    return os.open(disk, os.O_RDWR | os.O_CLOEXEC)
 
 
 def config_bytes(

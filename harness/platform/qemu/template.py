@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -18,7 +20,7 @@ from harness.machine.machine import Access, Machine
 from harness.machine.spec import NOTHING_REACHABLE, MachineSpec
 from harness.machine.ssh import SshKey
 from harness.platform.qemu.accel import Accelerator, find_qemu
-from harness.platform.qemu.frozen import Frozen
+from harness.platform.qemu.frozen import Frozen, copy
 from harness.platform.qemu.instance import QemuInstance
 from harness.util.deadline import Deadline
 from harness.util.paths import cache_root
@@ -40,10 +42,19 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """What is done to a booted machine before it is frozen. `identity` stands for all that `act` does."""
+
+    identity: str
+    act: Callable[[Machine], None]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All that shapes a template. `image_identity` stands for the image's content.
 
-    `config` makes the Ignition config for the keys it is given; the same config for the same keys.
+    `config` makes the Ignition config for the keys it is given; the same config for the same keys. One with
+    a preparation goes on from the template of the same recipe without.
     """
 
     spec: MachineSpec
@@ -51,6 +62,7 @@ class Recipe:
     user: str
     config: Callable[[Access], IgnitionConfig]
     stage: Stage = Stage.BOOTED
+    preparation: Preparation | None = None
 
     @property
     def machine(self) -> MachineSpec:
@@ -66,6 +78,7 @@ class Recipe:
             "image": self.image_identity,
             "stage": self.stage,
             "config": self.config(nobody).to_json() if self.stage is Stage.BOOTED else "",
+            "preparation": self.preparation.identity if self.preparation is not None else "",
             "accelerator": [accelerator.name, accelerator.cpu],
             "qemu": [str(binary), binary.stat().st_size, binary.stat().st_mtime_ns],
         }
@@ -86,20 +99,25 @@ class Templates:
 
     def __init__(self, accelerator: Accelerator, cache: ArtifactCache | None = None) -> None:
         self._accelerator = accelerator
-        self._cache = cache or ArtifactCache(cache_root() / "templates")
+        self._cache = cache or _cache()
 
     def obtain(
         self, recipe: Recipe, *, deadline: Deadline, on_wait: Callable[[], None] | None = None
     ) -> Template:
         """The template of this recipe; booted and frozen now if there is none yet.
 
-        Raises what a boot may raise.
+        Raises what a boot, or the recipe's preparation, may raise.
         """
         key = recipe.key(self._accelerator)
         seal = self._cache.obtain(
             key, _SEAL, fill=lambda partial: self._make(recipe, partial, deadline), on_wait=on_wait
         )
         return _read(seal)
+
+    def keys(self, recipe: Recipe) -> tuple[str, ...]:
+        """By which `made` knows the recipe's template, and the one it goes on from."""
+        base = () if recipe.preparation is None else self.keys(replace(recipe, preparation=None))
+        return (*base, recipe.key(self._accelerator))
 
     def discard(self, template: Template) -> None:
         """Forget a template that does not resume; clones at work keep what they have opened."""
@@ -134,8 +152,9 @@ class Templates:
 
     def _make(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
         _clear(partial)
+        make = self._boot_and_freeze if recipe.preparation is None else self._prepare_and_freeze
         try:
-            self._boot_and_freeze(recipe, partial, deadline)
+            make(recipe, partial, deadline)
         except BaseException:
             _clear(partial)
             raise
@@ -166,8 +185,48 @@ class Templates:
             instance.freeze(deadline)
         finally:
             machine.close()
-        sealed = {"access": asdict(access), "boot_id": machine.boot_id}
-        partial.write_text(json.dumps(sealed))
+        _seal(partial, access, machine)
+
+    def _prepare_and_freeze(self, recipe: Recipe, partial: Path, deadline: Deadline) -> None:
+        """Go on from the template without the preparation, on copies that become the new one."""
+        assert recipe.preparation is not None
+        base = self.obtain(replace(recipe, preparation=None), deadline=deadline)
+        frozen = Frozen(partial.parent)
+        copy(base.frozen, frozen, disks=len(recipe.spec.disks))
+        shutil.copyfile(base.frozen.directory / IGNITION_FILE, frozen.directory / IGNITION_FILE)
+        instance = QemuInstance(
+            recipe.machine,
+            None,
+            directory=frozen.directory,
+            accelerator=self._accelerator,
+            deadline=deadline,
+            freezing=frozen,
+            resuming=base.frozen,
+        )
+        machine = Machine(instance, base.access, scale=self._accelerator.scale)
+        try:
+            machine.limit(deadline)
+            machine.wait_resumed(base.boot_id, os.urandom(64), time.time())
+            recipe.preparation.act(machine)
+            machine.run("systemctl is-system-running --wait", timeout=300)
+            machine.check_health()
+            instance.freeze(deadline)
+        finally:
+            machine.close()
+        _seal(partial, base.access, machine)
+
+
+def made(key: str) -> bool:
+    """Whether this user has the template of that key."""
+    return _cache().path(key, _SEAL).is_file()
+
+
+def _cache() -> ArtifactCache:
+    return ArtifactCache(cache_root() / "templates")
+
+
+def _seal(partial: Path, access: Access, machine: Machine) -> None:
+    partial.write_text(json.dumps({"access": asdict(access), "boot_id": machine.boot_id}))
 
 
 def _read(seal: Path) -> Template:
