@@ -18,7 +18,7 @@ from kola.plugin.attach import to_allure
 from kola.plugin.doorkeeper import Doorkeeper
 from kola.plugin.items import identify
 from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
-from kola.plugin.needs import write_needs
+from kola.plugin.needs import write_kinds
 from kola.plugin.recorder import Recorder
 from kola.plugin.state import WorkerState
 from kola.plugin.termination import Termination
@@ -163,7 +163,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     worker = getattr(config, "workerinput", {}).get("workerid")
     if worker == FIRST_WORKER and PLAN in config.stash:
-        write_needs(session.items, config.stash[PLAN])
+        write_kinds(session.items, config.stash[PLAN], config.stash[STATE].lessor)
 
 
 def _base_name(name: str) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.errors import ConfigError
-from kola.machines import MachineRequest, request_from_markers
+from kola.machines import Lessor, MachineRequest, request_from_markers
 from kola.plugin.keys import INFO
 from kola.run.plan import RunPlan
 from kola.schedule.need import Need
+from kola.schedule.pending import Kind
 
-_FILE = ".needs.json"
+_FILE = ".kinds.json"
 _SEVERAL = 2
 """Machines of a test that leases several and does not say how many (`count`)."""
 
@@ -54,20 +56,40 @@ def need_of(item: pytest.Item, plan: RunPlan) -> Need:
     return Need.of(request.spec, count, ports=info.host_ports, tokens=info.tokens)
 
 
-def write_needs(items: Iterable[pytest.Item], plan: RunPlan) -> None:
+def templates_of(
+    item: pytest.Item, plan: RunPlan, templates: Callable[[MachineRequest], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The templates of the machine its markers ask for; what its code asks for is not known yet."""
+    if "new_machine" not in getattr(item, "fixturenames", ()):
+        return ()
+    try:
+        return templates(request_of(item, plan))
+    except (ConfigError, TypeError, ValueError, AttributeError):
+        return ()
+
+
+def write_kinds(items: Iterable[pytest.Item], plan: RunPlan, lessor: Lessor) -> None:
     """For the process that schedules, which collects nothing itself; to be written by one worker only."""
-    needs = {item.nodeid: need.to_json() for item in items if (need := need_of(item, plan))}
+    templates = cache(lessor.templates)
+    needs = {
+        item.nodeid: [need.to_json(), templates_of(item, plan, templates)]
+        for item in items
+        if (need := need_of(item, plan))
+    }
     path = plan.output / _FILE
     fresh = path.with_name(f"{_FILE}.{os.getpid()}")
     fresh.write_text(json.dumps(needs))
     fresh.replace(path)
 
 
-def read_needs(output: Path) -> Mapping[str, Need]:
+def read_kinds(output: Path) -> Mapping[str, Kind]:
     """By node id; what is not there needs nothing."""
     path = output / _FILE
     with contextlib.suppress(FileNotFoundError):
         content = json.loads(path.read_text())
         path.unlink()
-        return {nodeid: Need.from_json(need) for nodeid, need in content.items()}
+        return {
+            nodeid: Kind(Need.from_json(need), tuple(templates))
+            for nodeid, (need, templates) in content.items()
+        }
     return {}

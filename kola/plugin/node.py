@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.platform.qemu import template
 from kola.plugin.keys import PLAN
-from kola.plugin.needs import read_needs
+from kola.plugin.needs import read_kinds
 from kola.schedule import KolaScheduling, durations
 from kola.schedule.gate import Gate
 from kola.schedule.resources import Resources
@@ -37,7 +38,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KolaScheduli
     scheduling = KolaScheduling(
         config,
         durations.load().order,
-        needs=lambda: read_needs(plan.output),
+        kinds=lambda: read_kinds(plan.output),
+        made=template.made,
         grants=Gate(resources, tell=_tell),
         look_again_later=alarm.set,
     )

@@ -8,11 +8,10 @@ from typing import Any, Protocol
 from xdist.workermanage import WorkerController
 
 from kola.schedule.need import Need
-from kola.schedule.pending import Pending
+from kola.schedule.pending import Kind, Pending
 
 Order = Callable[[Sequence[str], Mapping[str, float]], list[int]]
 CRASH_ATTEMPTS = 2
-_NOTHING = Need()
 
 
 class Grants(Protocol):
@@ -26,9 +25,11 @@ class Grants(Protocol):
 class KolaScheduling:
     """Each idle worker gets the first pending test whose need is granted; `order` sorts them.
 
-    A test whose need can never be met is handed out as well: its worker finds so, too, and says it. A
-    test whose worker crashed runs once more, on the worker that replaces it. `needs` is asked once, when
-    all workers have collected; `look_again_later` is called while an idle worker waits for a grant.
+    One that would only wait while another test makes its template comes after those that would not. A test
+    whose need can never be met is handed out as well: its worker finds so, too, and says it. A test whose
+    worker crashed runs once more, on the worker that replaces it. `kinds` is asked once, when all workers
+    have collected, and `made` whether a template is there; `look_again_later` is called while an idle
+    worker waits for a grant.
     """
 
     def __init__(
@@ -36,19 +37,22 @@ class KolaScheduling:
         config: Any,
         order: Order,
         *,
-        needs: Callable[[], Mapping[str, Need]] = dict,
+        kinds: Callable[[], Mapping[str, Kind]] = dict,
+        made: Callable[[str], bool] = lambda template: True,
         grants: Grants | None = None,
         look_again_later: Callable[[], None] = lambda: None,
     ) -> None:
         self._numnodes = len(config.getvalue("tx") or []) or int(config.getvalue("numprocesses") or 1)
         self._order = order
-        self._read_needs = needs
+        self._read_kinds = kinds
+        self._made = made
         self._grants = grants
         self._look_again_later = look_again_later
         self._ids: list[str] | None = None
         self._index: dict[str, int] = {}
         self._collected: dict[WorkerController, Sequence[str]] = {}
         self._running: dict[WorkerController, int | None] = {}
+        self._kinds: Sequence[Kind] = []
         self._pending = Pending([], [])
         self._crashes: dict[str, int] = {}
         self._started = False
@@ -84,9 +88,10 @@ class KolaScheduling:
     def schedule(self) -> None:
         if not self._started:
             self._started = True
-            ids, needs = self._ids or [], self._read_needs()
-            weights = {nodeid: need.memory_mib for nodeid, need in needs.items()}
-            self._pending = Pending(self._order(ids, weights), [needs.get(name, _NOTHING) for name in ids])
+            ids, kinds = self._ids or [], self._read_kinds()
+            weights = {nodeid: kind.need.memory_mib for nodeid, kind in kinds.items()}
+            self._kinds = [kinds.get(name, Kind()) for name in ids]
+            self._pending = Pending(self._order(ids, weights), self._kinds)
         self.look_again()
 
     def look_again(self) -> None:
@@ -105,11 +110,23 @@ class KolaScheduling:
             node.send_runtest_some([index])
 
     def _startable(self) -> int | None:
-        for index, need in self._pending.heads():
-            if self._grants is None or not need or self._grants.ask(self._name(index), need) is not None:
-                self._pending.remove_head(need)
+        making = self._being_made()
+        for index, kind in sorted(
+            self._pending.heads(), key=lambda head: not making.isdisjoint(head[1].templates)
+        ):
+            if self._granted(index, kind.need):
+                self._pending.remove_head(kind)
                 return index
         return None
+
+    def _granted(self, index: int, need: Need) -> bool:
+        return self._grants is None or not need or self._grants.ask(self._name(index), need) is not None
+
+    def _being_made(self) -> set[str]:
+        """The templates that tests now running want and that are not there yet."""
+        running = [self._kinds[index] for index in self._running.values() if index is not None]
+        wanted = {template for kind in running for template in kind.templates}
+        return {template for template in wanted if not self._made(template)}
 
     def _name(self, index: int) -> str:
         return (self._ids or [])[index]

@@ -7,6 +7,7 @@ import pytest
 
 from kola.schedule import KolaScheduling, durations
 from kola.schedule.need import Need
+from kola.schedule.pending import Kind
 
 
 class Worker:
@@ -81,7 +82,7 @@ def restricted(needs: dict[str, Need], *workers: Worker) -> tuple[KolaScheduling
     scheduling = KolaScheduling(
         Config(),
         lambda ids, weights: [0, 1, 2, 3],
-        needs=lambda: needs,
+        kinds=lambda: {name: Kind(need) for name, need in needs.items()},
         grants=grants,
         look_again_later=lambda: alarms.append(True),
     )
@@ -128,6 +129,37 @@ def test_a_crashed_workers_grant_is_free_again() -> None:
     assert not grants.held
     scheduling.mark_test_complete(two, 2)
     assert two.given == [2, 1]
+
+
+def test_nobody_waits_for_a_template_that_another_makes_while_there_is_other_work() -> None:
+    one, two, made = Worker(), Worker(), set[str]()
+    kinds = {"a": Kind(templates=("t",)), "b": Kind(templates=("t", "u")), "c": Kind(), "d": Kind()}
+    scheduling = KolaScheduling(
+        Config(), lambda ids, weights: [0, 1, 2, 3], kinds=lambda: kinds, made=made.__contains__
+    )
+    for worker in (one, two):
+        scheduling.add_node(worker)
+        scheduling.add_node_collection(worker, ["a", "b", "c", "d"])
+    scheduling.schedule()
+    assert (one.given, two.given) == ([0], [2])
+    made.add("t")
+    scheduling.mark_test_complete(two, 2)
+    assert two.given == [2, 1], "b waits no longer, and comes first again"
+
+
+def test_with_nothing_else_to_do_it_is_waited_for() -> None:
+    one, two = Worker(), Worker()
+    scheduling = KolaScheduling(
+        Config(),
+        lambda ids, weights: [0, 1],
+        kinds=lambda: {name: Kind(templates=("t",)) for name in "ab"},
+        made=lambda template: False,
+    )
+    for worker in (one, two):
+        scheduling.add_node(worker)
+        scheduling.add_node_collection(worker, ["a", "b"])
+    scheduling.schedule()
+    assert (one.given, two.given) == ([0], [1])
 
 
 def test_it_waits_for_every_worker_to_collect() -> None:
