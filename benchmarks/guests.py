@@ -18,6 +18,7 @@ from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
 from harness.platform.qemu import tpm
+from harness.platform.qemu.accel import Accelerator
 from harness.platform.qemu.instance import QemuInstance
 from harness.platform.qemu.platform import QemuPlatform
 from harness.platform.qemu.template import Recipe, Template
@@ -79,11 +80,15 @@ class Guests:
                 instance.close()
 
     @contextmanager
-    def cold(self) -> Iterator[Machine]:
+    def cold(self, accelerator: Accelerator | None = None) -> Iterator[Machine]:
         """A machine that has gone through its first boot and done a command."""
         with tempfile.TemporaryDirectory() as directory:
-            instance = self.platform.launch(
-                self.spec, self.config(self.access), directory=Path(directory), deadline=Deadline(LIMIT)
+            instance = QemuInstance(
+                self.spec,
+                self.config(self.access),
+                directory=Path(directory),
+                accelerator=accelerator or self.platform.accelerator,
+                deadline=Deadline(LIMIT),
             )
             machine = Machine(instance, self.access, scale=self.platform.scale)
             try:

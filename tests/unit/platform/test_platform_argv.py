@@ -72,7 +72,7 @@ def test_memory_cpus_and_accelerator_are_as_asked_for() -> None:
         ["kvm"],
         ["host"],
     )
-    assert options(accelerator=TCG)["-accel"] == ["tcg,thread=multi"]
+    assert options(accelerator=TCG)["-accel"] == ["tcg,thread=multi,tb-size=256"]
 
 
 @pytest.mark.parametrize(

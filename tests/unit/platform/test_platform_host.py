@@ -66,7 +66,7 @@ def test_the_environment_forbids_kvm(runs: list[str], monkeypatch: pytest.Monkey
 def test_emulation_says_why_and_stretches_deadlines(runs: list[str]) -> None:
     found = proven()
     assert found.name == "tcg"
-    assert found.argument == "tcg,thread=multi"
+    assert found.argument == "tcg,thread=multi,tb-size=256"
     assert found.note
     assert found.scale == pytest.approx(4.0), "twice, and as much again as the probe was slower"
 
