@@ -59,44 +59,45 @@ def _add_install(parser: argparse.ArgumentParser, *, both: bool = True) -> None:
         parser.add_argument("--install", action="append", default=[])
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command and option that is understood."""
-    top = _Parser(prog="rpm-ostree", description=_VERSION_TEXT.partition("Note: ")[2])
-    top.add_argument("--version", action="store_true", help="print version information and exit")
-    top.add_argument("--quiet", "-q", action="store_true")
-    top.add_argument("--sysroot", default="/", help=argparse.SUPPRESS)
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
-
-    status = commands.add_parser("status", help="get the version of the booted system")
+def _add_status(status: argparse.ArgumentParser) -> None:
     status.add_argument("--verbose", "-v", action="store_true")
     status.add_argument("--advisories", "-a", action="store_true")
     status.add_argument("--json", action="store_true")
     status.add_argument("--booted", "-b", action="store_true")
     status.add_argument("--pending-exit-77", action="store_true")
 
-    install = commands.add_parser("install", help="overlay additional packages")
-    uninstall = commands.add_parser("uninstall", aliases=["remove"], help="remove overlayed packages")
-    for one in (install, uninstall):
-        _add_transaction(one)
-        one.add_argument("--dry-run", "-n", action="store_true")
-        one.add_argument("--assumeyes", "-y", action="store_true")
-        one.add_argument("--idempotent", action="store_true")
-        one.add_argument("packages", nargs="*", metavar="PACKAGE")
+
+def _add_packages(one: argparse.ArgumentParser) -> None:
+    _add_transaction(one)
+    one.add_argument("--dry-run", "-n", action="store_true")
+    one.add_argument("--assumeyes", "-y", action="store_true")
+    one.add_argument("--idempotent", action="store_true")
+    one.add_argument("packages", nargs="*", metavar="PACKAGE")
+
+
+def _add_install_command(install: argparse.ArgumentParser) -> None:
+    _add_packages(install)
     _add_install(install, both=False)
     install.add_argument("--allow-inactive", action="store_true")
     install.add_argument("--apply-live", "-A", action="store_true")
     install.add_argument("--force-replacefiles", action="store_true")
+
+
+def _add_uninstall(uninstall: argparse.ArgumentParser) -> None:
+    _add_packages(uninstall)
     uninstall.add_argument("--install", action="append", default=[])
     uninstall.add_argument("--all", action="store_true")
 
-    upgrade = commands.add_parser("upgrade", aliases=["update"], help="perform a system upgrade")
+
+def _add_upgrade(upgrade: argparse.ArgumentParser) -> None:
     _add_transaction(upgrade)
     _add_install(upgrade)
     upgrade.add_argument("--check", action="store_true")
     upgrade.add_argument("--preview", action="store_true")
     upgrade.add_argument("--allow-downgrade", action="store_true")
 
-    rebase = commands.add_parser("rebase", help="switch to a different tree")
+
+def _add_rebase(rebase: argparse.ArgumentParser) -> None:
     _add_transaction(rebase)
     rebase.add_argument("--branch", "-b")
     rebase.add_argument("--remote", "-m")
@@ -106,34 +107,70 @@ def parser() -> argparse.ArgumentParser:
     rebase.add_argument("refspec", nargs="?", metavar="REFSPEC")
     rebase.add_argument("revision", nargs="?", metavar="REVISION")
 
-    deploy = commands.add_parser("deploy", help="deploy a specific commit")
+
+def _add_deploy(deploy: argparse.ArgumentParser) -> None:
     _add_transaction(deploy)
     _add_install(deploy)
     deploy.add_argument("--skip-branch-check", action="store_true")
     deploy.add_argument("--disallow-downgrade", action="store_true")
     deploy.add_argument("revision", metavar="REVISION")
 
-    rollback = commands.add_parser("rollback", help="revert to the previously booted tree")
+
+def _add_rollback(rollback: argparse.ArgumentParser) -> None:
     rollback.add_argument("--reboot", "-r", action="store_true")
 
-    cleanup = commands.add_parser("cleanup", help="clear cached and pending data")
+
+def _add_cleanup(cleanup: argparse.ArgumentParser) -> None:
     cleanup.add_argument("--os", "--stateroot", default=None)
     for short, name in (("b", "base"), ("p", "pending"), ("r", "rollback"), ("m", "repomd")):
         cleanup.add_argument(f"-{short}", f"--{name}", action="store_true")
 
-    kargs = commands.add_parser("kargs", help="query or modify kernel arguments")
+
+def _add_kargs(kargs: argparse.ArgumentParser) -> None:
     _add_transaction(kargs)
     for name in ("append", "replace", "delete", "append-if-missing", "delete-if-present"):
         kargs.add_argument(f"--{name}", action="append", default=[], metavar="KEY=VALUE")
     kargs.add_argument("--deploy-index")
 
-    commands.add_parser("reload", help="accepted: configuration is read by every command anew")
-    for name in _REFUSED:
+
+def _add_nothing(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "status": ("get the version of the booted system", _add_status),
+    "install": ("overlay additional packages", _add_install_command),
+    "uninstall": ("remove overlayed packages", _add_uninstall),
+    "upgrade": ("perform a system upgrade", _add_upgrade),
+    "rebase": ("switch to a different tree", _add_rebase),
+    "deploy": ("deploy a specific commit", _add_deploy),
+    "rollback": ("revert to the previously booted tree", _add_rollback),
+    "cleanup": ("clear cached and pending data", _add_cleanup),
+    "kargs": ("query or modify kernel arguments", _add_kargs),
+    "reload": ("accepted: configuration is read by every command anew", _add_nothing),
+}
+_ALIASES = {"remove": "uninstall", "update": "upgrade"}
+
+
+def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Every command and option that is understood; of commands only what `arguments` name, if they do.
+
+    To make all the others takes longer under emulation than most commands do.
+    """
+    top = _Parser(prog="rpm-ostree", description=_VERSION_TEXT.partition("Note: ")[2])
+    top.add_argument("--version", action="store_true", help="print version information and exit")
+    top.add_argument("--quiet", "-q", action="store_true")
+    top.add_argument("--sysroot", default="/", help=argparse.SUPPRESS)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    known = _COMMANDS.keys() | _REFUSED.keys()
+    named = {_ALIASES.get(word, word) for word in arguments} & known or known
+    for name in named - _REFUSED.keys():
+        explained, add_options = _COMMANDS[name]
+        aliases = [alias for alias, meant in _ALIASES.items() if meant == name]
+        add_options(commands.add_parser(name, aliases=aliases, help=explained))
+    for name in named & _REFUSED.keys():
         commands.add_parser(name, add_help=False)
     return top
-
-
-_ALIASES = {"remove": "uninstall", "update": "upgrade"}
 
 
 def _refuse(options: argparse.Namespace) -> None:
@@ -150,10 +187,11 @@ def _refuse(options: argparse.Namespace) -> None:
 
 
 def _function(command: str) -> Callable[[argparse.Namespace], None]:
-    from . import container
+    if command == "install":
+        from . import container
 
-    if command == "install" and container.inside():
-        return container.install
+        if container.inside():
+            return container.install
     # Every import costs under emulation: none for refusals, few for what is asked most.
     if command == "status":
         from . import status
@@ -175,7 +213,7 @@ def _function(command: str) -> Callable[[argparse.Namespace], None]:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    top = parser()
+    top = parser(arguments)
     options, unknown = top.parse_known_args(arguments)
     if options.version:
         return options
