@@ -75,7 +75,6 @@ def test_root_file_system_fills_its_disk(machine: Machine) -> None:
 
 
 @pytest.mark.kola(name="rootfs.uuid")
-@pytest.mark.machine(boot="cold")
 def test_disk_identifiers_are_unique(machine: Machine) -> None:
     """Neither the disk nor its file systems kept the identifiers every image is shipped with."""
     ids = machine.run("lsblk -nro PARTUUID | sort | grep .").check().lines

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from harness.ignition.additions import HOST_KEY
 from harness.machine.machine import Machine
+from testsuites.second_boot import FROM_IGNITION, rebooted
 
 pytestmark = pytest.mark.kola(tags=["defaults", "ignition"])
 
-MARK = {
-    "ignition": {"version": "3.3.0"},
-    "storage": {
-        "files": [{"path": "/etc/kola-once", "mode": 420, "contents": {"source": "data:,written%20once%0A"}}]
-    },
-}
-
 
 @pytest.mark.kola(name="nestos.ignition.once")
-@pytest.mark.machine(ignition=MARK)
+@pytest.mark.machine(prepare=rebooted)
 def test_ignition_runs_once(machine: Machine) -> None:
-    """What Ignition wrote is there; once removed it does not come back with the next boot."""
-    assert machine.file("/etc/kola-once").text == "written once\n"
+    """What Ignition wrote, and was removed since, has not come back with the next boot."""
+    assert machine.file(HOST_KEY).exists, "nothing of the config is here"
     assert not machine.file("/boot/ignition.firstboot").exists
-    machine.run("rm /etc/kola-once", sudo=True).check()
-    machine.reboot()
-    assert not machine.file("/etc/kola-once").exists, "the config was applied again"
+    assert not machine.file(FROM_IGNITION).exists, "the config was applied again"
 
 
 @pytest.mark.kola()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -27,4 +28,12 @@ def key_of_ada() -> SshKey:
 
 
 EVERYTHING = from_butane("everything.bu")
-DISKS = from_butane("disks.bu")
+DISKS = pytest.mark.machine(
+    ignition=from_butane("disks.bu"),
+    boot="clone",
+    disks=["1G:serial=whole", "1G:serial=parts", "2G:serial=kinds", "1G:mpath,wwn=1234"],
+)
+"""The machine with all kinds of disks; of the last, which has two paths, its config says nothing."""
+
+TWO_PATHS = 4
+"""The number of that disk."""

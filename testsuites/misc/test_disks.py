@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.machine.machine import Machine
+from testsuites.ignition.subjects import DISKS, TWO_PATHS
 
 CONFIG = """\
 defaults {
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.kola(tags=["misc", "disks"])
 
 
 @pytest.mark.kola(name="misc.multipath", needs=["multipath"])
-@pytest.mark.machine(disks=["1G:mpath,wwn=1234"])
+@DISKS
 def test_multipath(machine: Machine) -> None:
     """Two paths to a disk are one device, which outlives the loss of a path."""
     machine.file("/etc/multipath.conf").write(CONFIG)
@@ -43,7 +44,7 @@ def test_multipath(machine: Machine) -> None:
     wait_for_paths(2)
     machine.run(f"mkfs.ext4 -q /dev/mapper/{name} && mount /dev/mapper/{name} /mnt", sudo=True).check()
     machine.run("echo before > /mnt/file && sync", sudo=True).check()
-    machine.instance.unplug_disk_path(disk=1, path=0)
+    machine.instance.unplug_disk_path(disk=TWO_PATHS, path=0)
     wait_for_paths(1)
     machine.run("echo after >> /mnt/file && sync -f /mnt/file", sudo=True).check()
     machine.run("echo 3 > /proc/sys/vm/drop_caches", sudo=True).check()

@@ -9,7 +9,7 @@ from harness.machine.machine import Machine
 
 pytestmark = pytest.mark.kola(tags=["misc", "network"])
 
-MACS = ("52:55:00:d1:56:00", "52:55:00:d1:56:01")
+MACS = tuple(f"52:55:00:d1:56:0{number}" for number in range(4))
 CONNECTIONS = "/etc/NetworkManager/system-connections"
 
 
@@ -25,16 +25,19 @@ KEYFILES = additions.kola_files(
     [
         additions.GuestFile(
             path=f"{CONNECTIONS}/kola-static.nmconnection",
-            content=keyfile("kola-static", MACS[0], "10.0.3.77"),
+            content=keyfile("kola-static", MACS[2], "10.0.3.77"),
             mode=0o600,
         ),
         additions.GuestFile(
             path=f"{CONNECTIONS}/kola-open.nmconnection",
-            content=keyfile("kola-open", MACS[1], "10.0.4.77"),
+            content=keyfile("kola-open", MACS[3], "10.0.4.77"),
             mode=0o644,
         ),
     ]
 )
+
+FOUR_NICS = pytest.mark.machine(ignition=KEYFILES, additional_nics=4, boot="clone")
+"""Two that nothing is said of, and two with a keyfile."""
 
 
 def addresses(machine: Machine, mac: str) -> list[str]:
@@ -51,22 +54,22 @@ def addresses(machine: Machine, mac: str) -> list[str]:
 
 
 @pytest.mark.kola(name="misc.network.keyfile", guide="7.4.2")
-@pytest.mark.machine(ignition=KEYFILES, additional_nics=2, boot="clone")
+@FOUR_NICS
 def test_keyfile(machine: Machine) -> None:
     """A keyfile of mode 0600 gives its card a static address and no other; one that all can read does not."""
     assert machine.file(f"{CONNECTIONS}/kola-static.nmconnection").mode == 0o600
-    assert addresses(machine, MACS[0]) == ["10.0.3.77/24"]
+    assert addresses(machine, MACS[2]) == ["10.0.3.77/24"]
     active = machine.run("nmcli -t -f NAME connection show --active", sudo=True).check().lines
     assert "kola-static" in active
     assert "kola-open" not in active
-    assert addresses(machine, MACS[1]) == ["10.0.2.32/23"]
+    assert addresses(machine, MACS[3]) == ["10.0.2.34/23"]
     assert "nameserver 192.0.2.53" in machine.file("/etc/resolv.conf").text
     route = machine.run("ip -4 route get 10.0.3.2").check().stdout
     assert "src 10.0.3.77" in route
 
 
 @pytest.mark.kola(name="misc.network.nics")
-@pytest.mark.machine(additional_nics=2)
+@FOUR_NICS
 def test_several_nics(machine: Machine) -> None:
     """Each card has an address of its own network, and the way out is the first one's."""
     assert addresses(machine, MACS[0]) == ["10.0.2.31/23"]

@@ -6,6 +6,7 @@ import pytest
 
 from harness.artifact import Distro
 from harness.machine.machine import Machine
+from testsuites.second_boot import UNLOCKED, rebooted
 from testsuites.support import mount_options
 
 pytestmark = pytest.mark.kola(tags=["ostree"])
@@ -19,13 +20,18 @@ def status(machine: Machine) -> str:
 
 @pytest.mark.kola(name="ostree.unlock", guide="9.1#read-only")
 def test_unlock(machine: Machine) -> None:
-    """An unlocked system takes changes below /usr, and has forgotten them after a reboot."""
+    """An unlocked system takes changes below /usr."""
     machine.run("ostree admin unlock", sudo=True).check()
     assert "Unlocked: development" in status(machine)
     machine.file(PROBE).write("for now\n")
     assert machine.file(PROBE).text == "for now\n"
-    machine.reboot()
-    assert not machine.file(PROBE).exists
+
+
+@pytest.mark.kola(name="ostree.unlock.until-reboot", guide="9.1#read-only")
+@pytest.mark.machine(prepare=rebooted)
+def test_a_reboot_locks(machine: Machine) -> None:
+    """A system that was unlocked is not after a reboot, and has forgotten the changes."""
+    assert not machine.file(UNLOCKED).exists
     assert "Unlocked" not in status(machine)
     assert not machine.run(["touch", PROBE], sudo=True).ok
 

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.machine.machine import Machine
 from testsuites.boot_menu import reboot_into
-from testsuites.rpm_ostree import boot_entries, booted, commit_new_version, deployments
+from testsuites.rpm_ostree import Deployment, boot_entries, booted, commit_new_version, deployments
 
-pytestmark = pytest.mark.kola(tags=["rpm-ostree", "rollback"])
+VERSION = "kola-test-1.0"
+
+
+def upgraded(machine: Machine) -> None:
+    """A file put into /etc, a new version committed, rebased to and booted."""
+    machine.run("echo before > /etc/kola-before", sudo=True).check()
+    commit_new_version(machine, VERSION)
+    machine.run("rpm-ostree rebase :local-branch", sudo=True, timeout=300).check()
+    machine.reboot()
+
+
+pytestmark = [
+    pytest.mark.kola(tags=["rpm-ostree", "rollback"]),
+    pytest.mark.machine(prepare=upgraded),
+]
+
+
+def new_and_old(machine: Machine) -> tuple[Deployment, Deployment]:
+    """The two deployments of a machine that was upgraded, and runs the new one."""
+    found = deployments(machine)
+    assert [row.version for row in found][:1] == [VERSION], "the new version was not booted"
+    assert [row.booted for row in found] == [True, False]
+    return found[0], found[1]
 
 
 @pytest.mark.kola(
@@ -19,46 +43,35 @@ pytestmark = pytest.mark.kola(tags=["rpm-ostree", "rollback"])
 )
 def test_upgrade_and_rollback(machine: Machine) -> None:
     """A rebase and a reboot boot a new version; `rpm-ostree rollback` and a reboot the old one, for good."""
-    original = booted(machine)
-    commit = commit_new_version(machine, "kola-test-1.0")
-    machine.run("rpm-ostree rebase :local-branch", sudo=True, timeout=300).check()
-    assert len(deployments(machine)) == 2
-    machine.reboot()
-    first, second = deployments(machine)
-    assert (first.source, first.checksum, first.version) == ("local-branch", commit, "kola-test-1.0")
-    assert (first.booted, second.checksum) == (True, original.checksum)
-
+    new, old = new_and_old(machine)
+    assert new.source == "local-branch"
     machine.run("rpm-ostree rollback", sudo=True).check()
     machine.reboot()
     first, second = deployments(machine)
-    assert first == original, "the first deployment is not what it was before the upgrade"
-    assert second.checksum == commit
+    assert first == replace(old, booted=True), "the first deployment is not what it was before the upgrade"
+    assert second.checksum == new.checksum
     machine.run("rpm-ostree cleanup -rpmb", sudo=True).check()
-    assert deployments(machine) == [original]
+    assert deployments(machine) == [first]
 
 
 @pytest.mark.kola(name="rollback.temporary", guide="9.4.1#temporary", timeout="15m")
 def test_another_boot_entry_is_for_one_boot(machine: Machine) -> None:
     """The other entry of the boot menu boots the old system once; the boot after it is the default's.
 
-    The new system's /etc is the old one's as it was at the reboot, and its own from then on; /var is one for
+    The new system's /etc is the old one's as it was at the upgrade, and its own from then on; /var is one for
     both.
     """
-    old = booted(machine)
-    machine.run("echo before > /etc/kola-before", sudo=True).check()
-    commit = commit_new_version(machine, "kola-test-1.0")
-    machine.run("rpm-ostree rebase :local-branch", sudo=True, timeout=300).check()
+    new, old = new_and_old(machine)
+    assert machine.file("/etc/kola-before").text == "before\n", "/etc was not taken along"
+    assert len(boot_entries(machine)) == 2
 
     reboot_into(machine, 1)
-    now = booted(machine)
-    assert now.checksum == old.checksum
-    assert [row.checksum for row in deployments(machine)] == [commit, old.checksum]
-    assert len(boot_entries(machine)) == 2
+    assert booted(machine).checksum == old.checksum
+    assert [row.checksum for row in deployments(machine)] == [new.checksum, old.checksum]
     assert machine.file("/etc/kola-before").text == "before\n"
-    machine.run("echo old > /etc/kola-old; echo old > /var/kola-old; echo old > /etc/motd", sudo=True).check()
+    machine.run("echo old > /etc/kola-old; echo old > /var/kola-old", sudo=True).check()
 
     machine.reboot()
-    assert booted(machine).checksum == commit, "the choice of one boot became the default"
-    assert machine.file("/etc/kola-before").text == "before\n", "/etc was not taken along"
+    assert booted(machine).checksum == new.checksum, "the choice of one boot became the default"
     assert not machine.file("/etc/kola-old").exists, "/etc of the old system is the new one's too"
     assert machine.file("/var/kola-old").text == "old\n", "/var was not kept"
