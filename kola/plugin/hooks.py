@@ -163,7 +163,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     worker = getattr(config, "workerinput", {}).get("workerid")
     if worker == FIRST_WORKER and PLAN in config.stash:
-        write_kinds(session.items, config.stash[PLAN], config.stash[STATE].lessor)
+        write_kinds(session.items, config.stash[PLAN], lambda: config.stash[STATE].lessor)
 
 
 def _base_name(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 from kola.machines import Lessor, MachineRequest, request_from_markers
 from kola.plugin.keys import INFO
 from kola.run.plan import RunPlan
@@ -64,13 +64,16 @@ def templates_of(
         return ()
     try:
         return templates(request_of(item, plan))
-    except (ConfigError, TypeError, ValueError, AttributeError):
-        return ()
+    except (HarnessError, TypeError, ValueError, AttributeError):
+        return ()  # the test will say so itself
 
 
-def write_kinds(items: Iterable[pytest.Item], plan: RunPlan, lessor: Lessor) -> None:
-    """For the process that schedules, which collects nothing itself; to be written by one worker only."""
-    templates = cache(lessor.templates)
+def write_kinds(items: Iterable[pytest.Item], plan: RunPlan, lessor: Callable[[], Lessor]) -> None:
+    """For the process that schedules, which collects nothing itself; to be written by one worker only.
+
+    `lessor` is asked for when the first test wants a machine.
+    """
+    templates = cache(lambda request: lessor().templates(request))
     needs = {
         item.nodeid: [need.to_json(), templates_of(item, plan, templates)]
         for item in items
