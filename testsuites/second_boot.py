@@ -10,16 +10,19 @@ from harness.machine.machine import Machine
 FROM_IGNITION = f"{HOST_KEY}.pub"
 """A file every machine has from its config, and nobody else would write."""
 
+BEFORE = "/var/kola-before-the-reboot"
+"""Says what was really done before the reboot: `removed`, `unlocked`."""
+
 UNLOCKED = "/usr/share/kola-unlocked"
 LOGGED = "before the reboot"
 
 
 def rebooted(machine: Machine) -> None:
     """A file of the config removed, a line logged, /usr unlocked and written to; then a reboot."""
-    # Nothing of this is checked here: who is to see it fails without it.
-    machine.run(f"rm {FROM_IGNITION}", sudo=True)
+    # Nothing of this is checked here: whose trace is missing fails, and no other test.
+    machine.run(f"rm {FROM_IGNITION} && echo removed >> {BEFORE}", sudo=True)
     machine.run(f"logger -t kola-test '{LOGGED}'; journalctl --sync", sudo=True)
-    machine.run(f"ostree admin unlock && echo for now > {UNLOCKED}", sudo=True)
+    machine.run(f"ostree admin unlock && echo > {UNLOCKED} && echo unlocked >> {BEFORE}", sudo=True)
     machine.reboot()
 
 

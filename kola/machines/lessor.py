@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,10 +15,10 @@ from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, 
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.instance import Instance
 from harness.machine.machine import BOOT_SECONDS, Access, Machine
-from harness.machine.spec import NOTHING_REACHABLE, MachineSpec, Reachable
+from harness.machine.spec import NOTHING_REACHABLE, Reachable
 from harness.platform.qemu.frozen import obstacle
 from harness.platform.qemu.platform import QemuPlatform
-from harness.platform.qemu.template import PADDED, Preparation, Recipe, Stage, Template
+from harness.platform.qemu.template import PADDED, Recipe, Stage, Template
 from harness.util.deadline import Deadline
 from kola.machines.broken import BrokenBoots
 from kola.machines.request import MachineRequest
@@ -49,7 +50,7 @@ class Lessor:
     def __init__(self, plan: RunPlan, platform: QemuPlatform) -> None:
         self._plan = plan
         self._platform = platform
-        self._hopeless: set[tuple[MachineSpec, Stage, IgnitionConfig, Preparation | None]] = set()
+        self._hopeless: set[str] = set()
         self._broken = BrokenBoots(plan.output / ".broken-boots")
         self._appended = [IgnitionConfig.parse(text) for text in plan.ignition]
 
@@ -99,25 +100,19 @@ class Lessor:
         """What the machine would be a clone of; None when it boots by itself from the start."""
         if not self._may_clone(request):
             return None
-        own = request.ignition is not None and request.boot != "clone" and request.prepare is None
-        if not own:
-            return Recipe(
-                spec=request.spec,
-                image_identity=self._plan.image_identity,
-                user=self._plan.access.user,
-                config=lambda access: self.config(request.ignition, access),
-                preparation=request.prepare,
-            )
-        config = self.config(request.ignition, reachable=request.spec.reachable)
-        if len(config.to_bytes()) > PADDED:
-            return None
-        return Recipe(
+        recipe = Recipe(
             spec=request.spec,
             image_identity=self._plan.image_identity,
             user=self._plan.access.user,
-            config=lambda access: IgnitionConfig.empty(),
-            stage=Stage.BEFORE_IGNITION,
+            config=lambda access: self.config(request.ignition, access),
+            preparation=request.prepare,
         )
+        if request.ignition is None or request.boot == "clone" or request.prepare is not None:
+            return recipe
+        config = self.config(request.ignition, reachable=request.spec.reachable)
+        if len(config.to_bytes()) > PADDED:
+            return None
+        return replace(recipe, config=lambda access: IgnitionConfig.empty(), stage=Stage.BEFORE_IGNITION)
 
     def templates(self, request: MachineRequest) -> tuple[str, ...]:
         """The keys of all templates that have to be there before such a machine is cloned."""
@@ -221,7 +216,7 @@ class Lessor:
 
         With `kind` the failure counts as one of that kind of machine.
         """
-        which = (recipe.machine, recipe.stage, recipe.config(self._plan.access), recipe.preparation)
+        *_, which = self._platform.templates.keys(recipe)
         if which in self._hopeless:
             return None
         try:

@@ -1,4 +1,4 @@
-"""What each collected test will take of the host, told to the process that schedules them."""
+"""What each test will take of the host and be cloned from, told to the process that schedules them."""
 
 from __future__ import annotations
 

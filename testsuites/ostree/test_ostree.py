@@ -6,7 +6,7 @@ import pytest
 
 from harness.artifact import Distro
 from harness.machine.machine import Machine
-from testsuites.second_boot import UNLOCKED, rebooted
+from testsuites.second_boot import BEFORE, UNLOCKED, rebooted
 from testsuites.support import mount_options
 
 pytestmark = pytest.mark.kola(tags=["ostree"])
@@ -31,6 +31,7 @@ def test_unlock(machine: Machine) -> None:
 @pytest.mark.machine(prepare=rebooted)
 def test_a_reboot_locks(machine: Machine) -> None:
     """A system that was unlocked is not after a reboot, and has forgotten the changes."""
+    assert "unlocked" in machine.file(BEFORE).text.split(), "it was not unlocked before the reboot"
     assert not machine.file(UNLOCKED).exists
     assert "Unlocked" not in status(machine)
     assert not machine.run(["touch", PROBE], sudo=True).ok

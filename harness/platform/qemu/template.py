@@ -177,8 +177,7 @@ class Templates:
             machine.limit(deadline)
             if booted:
                 machine.wait_reachable()
-                machine.run("systemctl is-system-running --wait", timeout=300)  # no boot is frozen half done
-                machine.check_health()
+                _settle(machine)
                 # Frozen with a session open: its user manager is then running in every clone already.
             else:
                 _wait_for_ignition(instance, deadline)
@@ -208,8 +207,7 @@ class Templates:
             machine.limit(deadline)
             machine.wait_resumed(base.boot_id, os.urandom(64), time.time())
             recipe.preparation.act(machine)
-            machine.run("systemctl is-system-running --wait", timeout=300)
-            machine.check_health()
+            _settle(machine)
             instance.freeze(deadline)
         finally:
             machine.close()
@@ -223,6 +221,12 @@ def made(key: str) -> bool:
 
 def _cache() -> ArtifactCache:
     return ArtifactCache(cache_root() / "templates")
+
+
+def _settle(machine: Machine) -> None:
+    """No machine is frozen that is not well, or half way through its boot."""
+    machine.run("systemctl is-system-running --wait", timeout=300)
+    machine.check_health()
 
 
 def _seal(partial: Path, access: Access, machine: Machine) -> None:
