@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -42,15 +43,14 @@ def build_once(target: Path, fill: Callable[[Path], None], *, force: bool, progr
     """Make `target` by `fill(temporary)` and a rename; return False when it was already there.
 
     Of processes that start at once one builds, the others wait and take its result. What a killed
-    build left behind is removed by the next.
+    build left behind is removed by the next, whatever it was to become.
     """
     if is_finished(target) and not force:
         return False
     with locked(target.parent / f".{target.name}.lock", progress):
         if is_finished(target) and not force:
             return False
-        for leftover in target.parent.glob(f"{_TEMPORARY}{target.name}*"):
-            discard(leftover)
+        _remove_leftovers(target)
         temporary = target.parent / f"{_TEMPORARY}{target.name}"
         temporary.mkdir(mode=0o755)
         try:
@@ -62,3 +62,15 @@ def build_once(target: Path, fill: Callable[[Path], None], *, force: bool, progr
             if temporary.exists():
                 discard(temporary)
     return True
+
+
+def _remove_leftovers(target: Path) -> None:
+    """What nobody is at work on: builds of `target`, whose lock we hold, and those whose lock nobody does."""
+    for leftover in target.parent.glob(f"{_TEMPORARY}*"):
+        name = leftover.name.removeprefix(_TEMPORARY)
+        if name == target.name:
+            discard(leftover)
+            continue
+        with (target.parent / f".{name}.lock").open("w") as file, contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            discard(leftover)

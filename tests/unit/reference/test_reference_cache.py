@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reference.cache import build_once, cache_root, is_finished
+from harness.reference.cache import build_once, cache_root, is_finished, locked
 
 
 def fill(directory: Path) -> None:
@@ -68,6 +68,15 @@ def test_what_a_killed_build_left_is_removed(tmp_path: Path) -> None:
     (leftover / "work").mkdir(parents=True)
     build_once(tmp_path / "hash", fill, force=False, progress=ignore)
     assert not leftover.exists()
+
+
+def test_so_is_what_was_to_become_another_unless_somebody_is_at_work_on_it(tmp_path: Path) -> None:
+    killed, living = (tmp_path / f".building-{name}" for name in ("older", "other"))
+    killed.mkdir()
+    living.mkdir()
+    with locked(tmp_path / ".other.lock", ignore):
+        build_once(tmp_path / "hash", fill, force=False, progress=ignore)
+    assert (killed.exists(), living.exists()) == (False, True)
 
 
 def test_of_two_that_start_at_once_one_builds(tmp_path: Path) -> None:
