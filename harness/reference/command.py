@@ -12,6 +12,12 @@ from harness.errors import InfrastructureError
 # A user's PATH may lack the directories of what only root runs.
 SEARCH_PATH = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
 
+# util-linux. The kernel ends a process namespace with its first process, and undoes a mount namespace with
+# its last: a build that is killed leaves no dpkg at work and no /proc and /sys mounted in a directory that
+# the next build removes.
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+_NAMESPACES = ("unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=KILL")
+
 
 def run(
     argv: Sequence[str | Path],
@@ -19,11 +25,19 @@ def run(
     stdin: str | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    for_the_host: bool = False,
 ) -> str:
-    """Run one program and return its stdout; when it fails its last lines are the error's evidence."""
+    """Run one program and return its stdout; when it fails its last lines are the error's evidence.
+
+    What it starts and mounts is gone when it ends, or when we are killed, unless it is `for_the_host`.
+    Nothing can be mounted by who is not root: then only the program itself dies with us.
+    """
     words = [str(word) for word in argv]
+    around: tuple[str, ...] = ()
+    if not for_the_host:
+        around = (*_DIES_WITH_US, *_NAMESPACES) if os.geteuid() == 0 else _DIES_WITH_US
     result = subprocess.run(
-        words,
+        [*around, *words],
         input=stdin,
         capture_output=True,
         text=True,

@@ -74,5 +74,6 @@ def require(packages: tuple[str, ...], *, install: bool) -> None:
             hint=f"apt-get install -y --no-install-recommends {' '.join(packages)} (or --install-missing)",
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-q"], env=quiet)
-    run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages], env=quiet)
+    run(["apt-get", "update", "-q"], env=quiet, for_the_host=True)
+    installing = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    run(installing, env=quiet, for_the_host=True)
