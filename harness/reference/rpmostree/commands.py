@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from argparse import Namespace
-from dataclasses import replace
 from typing import Any
 
 from . import kernelargs, packages, status, text
@@ -150,7 +149,7 @@ def rebase(options: Namespace) -> None:
         print("Update downloaded.")
         return
     override = base if options.revision and not is_image_reference(refspec) else None
-    _rebuild_or_say(system, options, replace(origin, source=refspec, override_commit=override), base)
+    _rebuild_or_say(system, options, origin._replace(source=refspec, override_commit=override), base)
 
 
 def _target(options: Namespace, origin: Origin) -> str:
@@ -191,7 +190,7 @@ def deploy(options: Namespace) -> None:
         print("Update downloaded.")
         return
     changed = packages.change(system, origin, install=options.install, uninstall=options.uninstall)
-    _rebuild_or_say(system, options, replace(changed, override_commit=base), base)
+    _rebuild_or_say(system, options, changed._replace(override_commit=base), base)
 
 
 def _version(system: System, tip: str, version: str, refspec: str) -> str:
@@ -271,11 +270,10 @@ def kargs(options: Namespace) -> None:
             deployment = system.deployments[int(options.deploy_index)]
         except (ValueError, IndexError):
             raise Failure(f"Out of range deployment index {options.deploy_index}") from None
-    current = deployment.get_bootconfig().get("options") or ""
+    before = system.arguments(deployment)
     if not changes:
-        print(" ".join(word for word in current.split() if not word.startswith("ostree=")))
+        print(" ".join(before))
         return
-    before = [word for word in current.split() if not word.startswith("ostree=")]
     after = kernelargs.apply(" ".join(before), changes)
     if after == before:
         print("No changes.")

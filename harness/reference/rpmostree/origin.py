@@ -6,22 +6,24 @@ container-image-reference | override-commit`, `[packages] requested | requested-
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _IMAGE_PREFIXES = ("ostree-unverified-registry:", "ostree-unverified-image:", "ostree-image-signed:")
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):  # `dataclasses` is slow to import under emulation
     """`source` is a refspec, or an image reference with its prefix; `local` maps NEVRAs to SHA-256 sums."""
 
     source: str
     override_commit: str | None = None
     requested: tuple[str, ...] = ()
-    local: dict[str, str] = field(default_factory=dict)
+    local: Mapping[str, str] = MappingProxyType({})
 
     @property
     def is_image(self) -> bool:
@@ -33,9 +35,9 @@ class Origin:
         """Whether anything is asked for beside the base."""
         return bool(self.requested or self.local)
 
-    def with_packages(self, requested: tuple[str, ...], local: dict[str, str]) -> Origin:
+    def with_packages(self, requested: tuple[str, ...], local: Mapping[str, str]) -> Origin:
         """The same base with other packages."""
-        return replace(self, requested=requested, local=local)
+        return self._replace(requested=requested, local=local)
 
 
 def is_image_reference(source: str) -> bool:

@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from . import depsolve, layering, rpms
@@ -48,11 +47,11 @@ def _name(nevra_text: str) -> str:
 def _without(origin: Origin, wanted: str, *, idempotent: bool) -> Origin:
     if wanted in origin.requested:
         rest = tuple(name for name in origin.requested if name != wanted)
-        return replace(origin, requested=rest)
+        return origin._replace(requested=rest)
     local = {text: sum_ for text, sum_ in origin.local.items() if wanted not in (text, _name(text))}
     if local == origin.local and not idempotent:
         raise Failure(f"Package/capability '{wanted}' is not currently requested")
-    return replace(origin, local=local)
+    return origin._replace(local=local)
 
 
 def _with_local(system: System, origin: Origin, wanted: str, *, idempotent: bool) -> Origin:
@@ -69,7 +68,7 @@ def _with_local(system: System, origin: Origin, wanted: str, *, idempotent: bool
     if not (store / f"{checksum}.rpm").exists():
         shutil.copyfile(path, store / f"{checksum}.rpm.new")
         (store / f"{checksum}.rpm.new").rename(store / f"{checksum}.rpm")
-    return replace(origin, local={**origin.local, text: checksum})
+    return origin._replace(local={**origin.local, text: checksum})
 
 
 def _with_request(
@@ -89,7 +88,7 @@ def _with_request(
         raise Failure(
             f'"{wanted}" is already provided by:{names}. Use --allow-inactive to explicitly require it.'
         )
-    return replace(origin, requested=(*origin.requested, wanted))
+    return origin._replace(requested=(*origin.requested, wanted))
 
 
 def _is_layered(system: System, name: str) -> bool:

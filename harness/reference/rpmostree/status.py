@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any
 
 from . import text
@@ -88,13 +89,13 @@ def _unlocked(deployment: Any) -> str:
     return str(deployment.get_unlocked().value_nick)
 
 
-def _active(requested: tuple[str, ...], metadata: dict[str, Any]) -> list[str]:
+def _active(requested: tuple[str, ...], metadata: Mapping[str, Any]) -> list[str]:
     layered = set(metadata.get("rpmostree.packages", []))
     return sorted(name for name in requested if name in layered)
 
 
-def _shown(metadata: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in metadata.items() if key not in _NOT_SHOWN}
+def _shown(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: metadata[key] for key in metadata if key not in _NOT_SHOWN}
 
 
 def as_json(system: System, *, only_booted: bool) -> dict[str, Any]:

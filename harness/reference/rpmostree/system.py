@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from . import namespace
 from . import origin as origins
 from .errors import Failure
 from .libostree import Gio, GLib, OSTree
 from .origin import Origin
 
+if TYPE_CHECKING:  # `status` needs neither this nor `namespace`, and an import costs under emulation
+    from pathlib import Path
+
 _BASE_REFS = "rpmostree/base"
+
+
+class Metadata(Mapping[str, Any]):
+    """The metadata of a commit as plain Python values, made when they are asked for: lists are long."""
+
+    def __init__(self, variant: Any) -> None:
+        entries = [variant.get_child_value(number) for number in range(variant.n_children())]
+        self._entries = {entry.get_child_value(0).get_string(): entry.get_child_value(1) for entry in entries}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._entries[key].unpack()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
 
 
 class System:
@@ -22,6 +44,8 @@ class System:
         if write:
             if os.geteuid() != 0:
                 raise Failure("This command requires root privileges")
+            from . import namespace
+
             namespace.enter()
         self.sysroot = OSTree.Sysroot.new(Gio.File.new_for_path(path))
         if write:
@@ -32,7 +56,8 @@ class System:
                 raise Failure("Transaction in progress: another command holds the lock of the sysroot")
         self.sysroot.load(None)
         self.repo = self.sysroot.repo()
-        self.repo_path = Path(path) / "ostree/repo"
+        self._path = path
+        self._metadata: dict[str, Metadata] = {}
         self.deployments: list[Any] = list(self.sysroot.get_deployments())
         if not self.deployments:
             raise Failure("This system has no deployments")
@@ -43,7 +68,11 @@ class System:
                 "Currently, most rpm-ostree commands only work on ostree-based host systems."
             )
         self.osname: str = (self.booted or self.deployments[0]).get_osname()
-        self.merge: Any = self.sysroot.get_merge_deployment(self.osname)
+        # /etc is that of the system that runs; the rest goes on from what the next boot would have.
+        self._etc_of: Any = self.sysroot.get_merge_deployment(self.osname)
+        pending = self.deployments[0]
+        ours = self.booted is not None and pending.get_osname() == self.osname
+        self.merge: Any = pending if ours else self._etc_of
 
     def reload(self) -> None:
         """Read the list of deployments again."""
@@ -57,10 +86,19 @@ class System:
             raise Failure("The deployment has no origin: rebase first")
         return origins.parse(keyfile)
 
-    def metadata(self, checksum: str) -> dict[str, Any]:
-        """The metadata of a commit as plain Python values."""
-        _, commit = self.repo.load_variant(OSTree.ObjectType.COMMIT, checksum)
-        return dict(commit.get_child_value(0).unpack())
+    @property
+    def repo_path(self) -> Path:
+        """The repository's directory."""
+        from pathlib import Path
+
+        return Path(self._path) / "ostree/repo"
+
+    def metadata(self, checksum: str) -> Metadata:
+        """The metadata of a commit."""
+        if checksum not in self._metadata:
+            _, commit = self.repo.load_variant(OSTree.ObjectType.COMMIT, checksum)
+            self._metadata[checksum] = Metadata(commit.get_child_value(0))
+        return self._metadata[checksum]
 
     def timestamp(self, checksum: str) -> int:
         """When a commit was made, in seconds since 1970."""
@@ -89,6 +127,8 @@ class System:
 
     def directory(self, deployment: Any) -> Path:
         """Where a deployment is checked out."""
+        from pathlib import Path
+
         return Path(self.sysroot.get_deployment_directory(deployment).get_path())
 
     def checkout_of(self, checksum: str) -> Path | None:
@@ -98,19 +138,26 @@ class System:
                 return self.directory(deployment)
         return None
 
+    def arguments(self, deployment: Any) -> list[str]:
+        """The kernel arguments of a deployment, without the one that names it."""
+        words = (deployment.get_bootconfig().get("options") or "").split()
+        return [word for word in words if not word.startswith("ostree=")]
+
     def deploy(self, checksum: str, origin: Origin, *, kernel_arguments: list[str] | None = None) -> None:
         """Make `checksum` the next boot's: staged until shutdown on a running system, at once elsewhere."""
         keyfile = origins.fill(GLib.KeyFile(), origin)
+        if kernel_arguments is None:
+            kernel_arguments = self.arguments(self.merge)
         # Refs first: whoever prunes must already know what the new deployment stands on.
         self._write_base_refs([checksum])
         if self.booted is not None:
-            self.sysroot.stage_tree(self.osname, checksum, keyfile, self.merge, kernel_arguments, None)
+            self.sysroot.stage_tree(self.osname, checksum, keyfile, self._etc_of, kernel_arguments, None)
         else:
             _, deployment = self.sysroot.deploy_tree(
-                self.osname, checksum, keyfile, self.merge, kernel_arguments, None
+                self.osname, checksum, keyfile, self._etc_of, kernel_arguments, None
             )
             flags = OSTree.SysrootSimpleWriteDeploymentFlags.NONE
-            self.sysroot.simple_write_deployment(self.osname, deployment, self.merge, flags, None)
+            self.sysroot.simple_write_deployment(self.osname, deployment, self._etc_of, flags, None)
         self.reload()
         self._write_base_refs([])
 
