@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
 from harness.errors import ConfigError, InfrastructureError, MachineFailure
-from harness.machine.health import Report, of_incidents, of_journal
+from harness.machine.health import PROBE, Report, of_incidents, of_journal
 from harness.machine.incidents import Incident, Incidents
 from harness.machine.journal import Journal
 from harness.machine.spec import Disk, DiskChannel, Firmware, MachineSpec, SectorSize
@@ -134,3 +135,48 @@ def test_keys_are_pairs_openssh_reads() -> None:
     assert key.public.endswith(" somebody")
     assert key.paramiko().asbytes() == key.blob
     assert SshKey.generate("somebody").blob != key.blob
+
+
+SYSTEMCTL = """#!/bin/sh
+case "$*" in
+is-system-running) cat "$WORLD/state" ;;
+"is-system-running --wait") cat "$WORLD/waited" ;;
+list-units*) cat "$WORLD/units" ;;
+"show -p NRestarts --value "*) echo 3 ;;
+*) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "waited", "judged"),
+    [("degraded", "", "degraded"), ("starting", "running", "running"), ("starting", "", "starting")],
+)
+def test_the_probe_asks_as_little_as_it_must(tmp_path: Path, state: str, waited: str, judged: str) -> None:
+    program = tmp_path / "systemctl"
+    program.write_text(SYSTEMCTL)
+    program.chmod(0o755)
+    (tmp_path / "state").write_text(f"{state}\n")
+    (tmp_path / "waited").write_text(f"{waited}\n" if waited else "")
+    (tmp_path / "units").write_text(
+        "a.service loaded failed failed A unit\nb.service loaded activating auto-restart B\n"
+        "not-found.service not-found failed failed C\n"
+    )
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "WORLD": str(tmp_path)}
+    said = subprocess.run(["sh", "-c", PROBE], env=env, capture_output=True, text=True, check=True)
+    assert said.stderr == ""
+    report = Report.parse(said.stdout)
+    assert report.state == judged
+    assert report.failed == ("a.service", "not-found.service")
+    assert report.restarting == (("b.service", 3),)
+
+
+def test_the_probe_of_a_machine_that_is_well(tmp_path: Path) -> None:
+    program = tmp_path / "systemctl"
+    program.write_text(SYSTEMCTL)
+    program.chmod(0o755)
+    (tmp_path / "state").write_text("running\n")
+    (tmp_path / "units").write_text("")
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "WORLD": str(tmp_path)}
+    said = subprocess.run(["sh", "-c", PROBE], env=env, capture_output=True, text=True, check=True)
+    assert Report.parse(said.stdout).findings() == []
