@@ -107,10 +107,11 @@ class Lessor:
             config=lambda access: self.config(request.ignition, access),
             preparation=request.prepare,
         )
-        if request.ignition is None or request.boot == "clone" or request.prepare is not None:
+        once = request.ignition is None or request.boot == "clone" or request.prepare is not None
+        if once and request.verbatim is None:
             return recipe
-        config = self.config(request.ignition, reachable=request.spec.reachable)
-        if len(config.to_bytes()) > PADDED:
+        given = self._given(request)
+        if given is None or len(given if isinstance(given, bytes) else given.to_bytes()) > PADDED:
             return None
         return replace(recipe, config=lambda access: IgnitionConfig.empty(), stage=Stage.BEFORE_IGNITION)
 
@@ -136,33 +137,49 @@ class Lessor:
         raise AssertionError("unreachable")
 
     def start(self, request: MachineRequest, tenant: Tenant) -> Machine:
-        """Power a machine on and hand it over at once, booting or failing as it may."""
+        """Hand a machine over at once, booting or failing as it may.
+
+        One with a config of its own goes on from just before Ignition reads it, where that can be.
+        """
+        recipe = self.recipe(request)
+        if recipe is not None and recipe.stage is Stage.BEFORE_IGNITION:
+            begun = self._first_boot(request, recipe, tenant, wait=False)
+            if begun is not None:
+                return begun
+        return self._power_on(request, tenant)
+
+    def _power_on(self, request: MachineRequest, tenant: Tenant) -> Machine:
         home = tenant.directory / str(uuid.uuid4())
         limit = tenant.deadline or Deadline(600 * self.scale)
-        verbatim, reachable = request.verbatim, request.spec.reachable
-        config = self.config(request.ignition, reachable=reachable) if verbatim is None else verbatim.content
-        instance = self._platform.launch(request.spec, config, directory=home, deadline=limit)
+        instance = self._platform.launch(request.spec, self._given(request), directory=home, deadline=limit)
         return self._machine(instance, self._plan.access, "cold", tenant)
 
+    def _given(self, request: MachineRequest) -> IgnitionConfig | bytes | None:
+        """What Ignition finds."""
+        if request.verbatim is not None:
+            return request.verbatim.content
+        return self.config(request.ignition, reachable=request.spec.reachable)
+
     def _boot(self, request: MachineRequest, tenant: Tenant) -> Machine:
-        machine = self.start(request, tenant)
-        if request.console_only:
-            machine.console.expect("login: ", deadline=machine.deadline(BOOT_SECONDS))
-            machine.unchecked = True
-            tenant.publish("machine-ready", machine=machine.directory.name)
-            return machine
-        machine.wait_reachable()
-        machine.check_health(self.opt_out(request))
+        machine = self._power_on(request, tenant)
+        self._wait(machine, request)
         if request.prepare is not None:
             request.prepare.act(machine)
         tenant.publish("machine-ready", machine=machine.directory.name)
         return machine
 
+    def _wait(self, machine: Machine, request: MachineRequest) -> None:
+        """Until a machine is up and well, or at its login prompt when nobody can enter."""
+        if request.console_only:
+            machine.console.expect("login: ", deadline=machine.deadline(BOOT_SECONDS))
+            machine.unchecked = True
+            return
+        machine.wait_reachable()
+        machine.check_health(self.opt_out(request))
+
     def _may_clone(self, request: MachineRequest) -> bool:
         """Whether neither the run nor the test wants a cold boot, and the machine can be cloned at all."""
-        if "cold" in (self._plan.boot, request.boot) or request.verbatim is not None:
-            return False
-        return not obstacle(request.spec)
+        return "cold" not in (self._plan.boot, request.boot) and not obstacle(request.spec)
 
     def _clone(self, request: MachineRequest, recipe: Recipe, tenant: Tenant) -> Machine | None:
         """A clone of the recipe's template; None, with a notice, where it cannot be had."""
@@ -185,12 +202,13 @@ class Lessor:
             return machine
         return None
 
-    def _first_boot(self, request: MachineRequest, recipe: Recipe, tenant: Tenant) -> Machine | None:
+    def _first_boot(
+        self, request: MachineRequest, recipe: Recipe, tenant: Tenant, *, wait: bool = True
+    ) -> Machine | None:
         """A machine that goes through Ignition and the rest of its first boot by itself.
 
         That it takes this run's key proves that its own config was the one applied.
         """
-        config = self.config(request.ignition, reachable=request.spec.reachable)
         limit = tenant.deadline or Deadline(600 * self.scale)
         template = self._template(recipe, limit, tenant)
         if template is None:
@@ -199,13 +217,13 @@ class Lessor:
         how = "first boot from template"
         with self._or_cold(template, tenant, but=(MachineFailure,)) as born:
             instance = self._platform.templates.clone(
-                template, request.spec, directory=home, deadline=limit, ignition=config
+                template, request.spec, directory=home, deadline=limit, ignition=self._given(request)
             )
             machine = self._machine(instance, self._plan.access, how, tenant)
             born.append(machine)
-            machine.wait_reachable()
-            machine.check_health(self.opt_out(request))
-            tenant.publish("machine-ready", machine=home.name)
+            if wait:
+                self._wait(machine, request)
+                tenant.publish("machine-ready", machine=home.name)
             return machine
         return None
 

@@ -141,11 +141,11 @@ def config_bytes(
 ) -> bytes:
     """What the guest is given: the config with the host directories' mounts; a redacted copy is kept.
 
-    Bytes are given and kept as they are: what they hold may be no config at all.
+    Bytes are kept as they are: what they hold may be no config at all. Padding is blanks at the end.
     """
     if isinstance(ignition, bytes):
         (directory / "ignition.json").write_bytes(ignition)
-        return ignition
+        return ignition.ljust(pad_to or 0)
     whole = ignition.merge(hostdirs.mounts(spec.host_directories)) if spec.host_directories else ignition
     (directory / "ignition.json").write_text(whole.redact().to_json(pretty=True))
     return whole.to_bytes(pad_to=pad_to)

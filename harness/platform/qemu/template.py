@@ -130,11 +130,12 @@ class Templates:
         *,
         directory: Path,
         deadline: Deadline,
-        ignition: IgnitionConfig | None = None,
+        ignition: IgnitionConfig | bytes | None = None,
     ) -> QemuInstance:
         """A machine that goes on from where the template was frozen.
 
-        One frozen before Ignition needs its config; ConfigError when that exceeds PADDED bytes.
+        One frozen before Ignition needs its config, padded with blanks; ConfigError when that exceeds
+        PADDED bytes.
         """
         instance = QemuInstance(
             spec,
