@@ -18,12 +18,12 @@ from testsuites.containers import (
     check_run,
     check_volumes,
     check_workflow,
-    prepared,
+    imported_by_podman,
 )
 
 pytestmark = [
     pytest.mark.kola(tags=["podman", "containers"]),
-    pytest.mark.machine(ignition=prepared(f"/usr/bin/podman import {ARCHIVE} {IMAGE}"), boot="clone"),
+    pytest.mark.machine(prepare=imported_by_podman),
 ]
 
 

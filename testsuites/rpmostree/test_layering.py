@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from harness.machine.machine import Machine
 from harness.services.services import Services
 from testsuites.rpm_ostree import boot_entries, booted, deployments, only_repository
+from testsuites.rpmostree.layered import BEFORE, INSTALLED, layered
 from testsuites.rpmostree.packages import LIBRARY, NEEDS_LIBRARY, PROBE
 
 pytestmark = pytest.mark.kola(tags=["rpm-ostree"])
@@ -20,20 +19,15 @@ pytestmark = pytest.mark.kola(tags=["rpm-ostree"])
     tags=["rpm-ostree", "smoke"],
     timeout="15m",
 )
-def test_install_and_uninstall(machine: Machine, tmp_path: Path) -> None:
+@pytest.mark.machine(prepare=layered)
+def test_install_and_uninstall(machine: Machine) -> None:
     """A local package is there after a reboot, listed, with two boot entries; and gone after the next."""
-    only_repository(machine, "")
-    base = booted(machine)
-    machine.put(PROBE.build(tmp_path), "/var/tmp/probe.rpm")
-    machine.run("rpm-ostree install --cache-only /var/tmp/probe.rpm", sudo=True, timeout=300).check()
-    assert not machine.file("/usr/bin/kola-probe").exists, "the running system was changed"
-    machine.reboot()
-
+    said = machine.file(INSTALLED).text
+    assert "changed" not in machine.file(BEFORE).text.split(), "the running system was changed"
     first, *others = deployments(machine)
-    assert first.booted
-    assert first.local == ("kola-probe-1.0-1.noarch",)
-    assert first.base == base.checksum
-    assert [deployment.checksum for deployment in others] == [base.checksum]
+    assert first.booted, said
+    assert first.local == ("kola-probe-1.0-1.noarch",), said
+    assert [deployment.checksum for deployment in others] == [first.base]
     assert "LocalPackages: kola-probe-1.0-1.noarch" in machine.run("rpm-ostree status -v").check().stdout
     assert machine.run("kola-probe").check().stdout == "probe\n"
     assert machine.file("/etc/kola-probe.conf").text == "default\n"
@@ -43,7 +37,7 @@ def test_install_and_uninstall(machine: Machine, tmp_path: Path) -> None:
     machine.run("rpm-ostree uninstall kola-probe", sudo=True, timeout=300).check()
     machine.reboot()
     now = booted(machine)
-    assert (now.checksum, now.local) == (base.checksum, ())
+    assert (now.checksum, now.local) == (first.base, ())
     assert not machine.file("/usr/bin/kola-probe").exists
     assert not machine.run("rpm -q kola-probe").ok
 
