@@ -5,8 +5,12 @@ All are spec 3.0.0, so that merging never raises a config's version.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from harness.errors import ConfigError
 from harness.ignition import dataurl
@@ -15,6 +19,9 @@ from harness.ignition.journal import JournalFormat, stream_unit
 from harness.ignition.schema import Object
 
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
+_ECDSA_KEY = "/etc/ssh/ssh_host_ecdsa_key"
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of the group of NIST's curve P-256 (FIPS 186-4, D.1.2.3)."""
 SERIAL_TERMINALS = ("ttyS0", "ttyAMA0", "hvc0")
 
 
@@ -35,13 +42,28 @@ def ssh_access(user: str, public_key: str) -> IgnitionConfig:
 
 
 def host_key(private_pem: str, public: str) -> IgnitionConfig:
-    """Give sshd a known ed25519 host key, so that the machine can be told from any other."""
+    """Give sshd a known ed25519 host key, so that the machine can be told from any other.
+
+    With it goes an ECDSA key that it determines: sshd starts when the guest has made what it lacks of these.
+    """
     return kola_files(
-        [
-            GuestFile(path=HOST_KEY, content=private_pem.strip() + "\n", mode=0o600),
-            GuestFile(path=f"{HOST_KEY}.pub", content=public.strip() + "\n"),
-        ]
+        [*_key_files(HOST_KEY, private_pem, public), *_key_files(_ECDSA_KEY, *_ecdsa(private_pem))]
     )
+
+
+def _key_files(path: str, private_pem: str, public: str) -> tuple[GuestFile, GuestFile]:
+    return (
+        GuestFile(path=path, content=private_pem.strip() + "\n", mode=0o600),
+        GuestFile(path=f"{path}.pub", content=public.strip() + "\n"),
+    )
+
+
+def _ecdsa(secret: str) -> tuple[str, str]:
+    """The private (PEM, SEC 1) and public (OpenSSH) P-256 key that follow from `secret`, always the same."""
+    number = int.from_bytes(hashlib.sha256(secret.encode()).digest(), "big")
+    key = ec.derive_private_key(number % _P256_ORDER or 1, ec.SECP256R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return private.decode(), key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def journal_stream(port: str = "mantlejournal", format: JournalFormat = "json") -> IgnitionConfig:

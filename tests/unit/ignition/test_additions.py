@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,10 +44,23 @@ def test_all_of_them_live_together_with_a_tests_own_config() -> None:
 
 
 def test_host_key_is_private_and_replaces_what_is_there() -> None:
-    private, public = ALL["host_key"].to_dict()["storage"]["files"]
+    private, public, *ecdsa = ALL["host_key"].to_dict()["storage"]["files"]
     assert (private["mode"], private["overwrite"]) == (0o600, True)
     assert dataurl.decode(private["contents"]["source"]).decode() == PEM + "\n"
     assert public["path"] == private["path"] + ".pub"
+    assert [file["mode"] for file in ecdsa] == [0o600, 0o644]
+
+
+def test_the_ecdsa_host_key_follows_from_the_other_alone() -> None:
+    def files(pem: str) -> list[str]:
+        found = additions.host_key(pem, "ssh-ed25519 BBBB").to_dict()["storage"]["files"]
+        return [dataurl.decode(file["contents"]["source"]).decode() for file in found[2:]]
+
+    private, public = files(PEM)
+    key = load_pem_private_key(private.encode(), None)
+    assert key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() == public.strip()
+    assert files(PEM) == [private, public]
+    assert files(f"{PEM} of another")[1] != public
 
 
 def test_the_journal_unit_neither_waits_for_its_port_nor_fails() -> None:
