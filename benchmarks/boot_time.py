@@ -4,9 +4,10 @@
 
 Single boots differ by more than what is to be measured, and hosts drift; so what is compared is booted side
 by side, each on a core of its own, and the ratio is that of the sums of one run. Bare is the same image,
-devices and CPU with a config that only lets us in. It ends with the first bytes of sshd's banner, or as ours does
-with a login and its first command: the second ratio is what kola adds, the first has in it what any login
-costs. The guest is asked as well at its first command how much of its CPU time was a user's, and our unit's.
+devices and CPU with a config that only lets us in. It ends with the first bytes of sshd's banner, or as ours
+does with a login and its first command: the second ratio is what kola adds, the first has in it what any
+login costs. The guest is asked as well at its first command how much of its CPU time was a user's, and our
+unit's.
 """
 
 from __future__ import annotations
