@@ -42,7 +42,12 @@ def apt_options(dump: str) -> tuple[str, ...]:
 
 
 def bootstrap(recipe: Recipe, tree: Path) -> None:
-    """Make `tree`, a configured Debian system without Recommends or documentation."""
+    """Make `tree`, a configured Debian system without Recommends or documentation.
+
+    Temporary files lie beside it, so that they are removed with it whatever happens.
+    """
+    temporary = tree.with_name("tmp")
+    temporary.mkdir()
     targets = run(["apt-get", "indextargets", "--format", _TARGETS, "Created-By: Packages"])
     sources = debian_sources(targets, suite=recipe.suite)
     options = (
@@ -81,4 +86,5 @@ def bootstrap(recipe: Recipe, tree: Path) -> None:
             "-",
         ],
         stdin="\n".join(sources) + "\n",
+        env={"TMPDIR": str(temporary)},
     )
