@@ -207,7 +207,8 @@ class Lessor:
     ) -> Machine | None:
         """A machine that goes through Ignition and the rest of its first boot by itself.
 
-        That it takes this run's key proves that its own config was the one applied.
+        That it takes this run's key proves that its own config was the one applied. Without `wait` it is
+        handed over at once.
         """
         limit = tenant.deadline or Deadline(600 * self.scale)
         template = self._template(recipe, limit, tenant)

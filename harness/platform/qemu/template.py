@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from harness.artifact import ArtifactCache
+from harness.errors import MachineFailure
 from harness.ignition import IgnitionConfig
 from harness.machine.machine import Access, Machine
 from harness.machine.spec import NOTHING_REACHABLE, MachineSpec
@@ -32,6 +33,7 @@ PADDED = 64 * 1024
 _SEAL = "template.json"
 IGNITION_FILE = "ignition.json"
 _IGNITION_STARTS = re.compile(rb"Ignition \(fetch|ignition-fetch")
+_BOOTED = re.compile(rb"login: ")
 
 
 class Stage(StrEnum):
@@ -246,6 +248,8 @@ def _wait_for_ignition(instance: QemuInstance, deadline: Deadline) -> None:
     while not _IGNITION_STARTS.search(instance.console.since(0)):
         if instance.incidents.fatal is not None:
             raise instance.incidents.fatal.error()
+        if _BOOTED.search(instance.console.since(0)):
+            raise MachineFailure("no-ignition", "it booted, and the console did not show Ignition start")
         deadline.check("waiting for Ignition to start", instance.console.text(1))
         instance.console.wait_growth(instance.console.total, min(0.5, deadline.remaining))
 
