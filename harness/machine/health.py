@@ -11,7 +11,7 @@ from harness.machine.journal import Journal
 # One round trip for everything that needs the guest's word; sections are told apart by their headers.
 # `is-system-running --wait` returns once the boot's job queue is empty. A unit may take for ever to start and
 # mean to (NestOS's own tests have one): that is no illness, so it is not waited for without end.
-# Every program that is started costs a tenth of a second under emulation, after every test.
+# Under emulation every program it starts is felt, after every test: so few of them.
 PROBE = r"""
 state=$(systemctl is-system-running)
 case $state in

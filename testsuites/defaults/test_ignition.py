@@ -16,6 +16,7 @@ def test_ignition_runs_once(machine: Machine) -> None:
     """What Ignition wrote, and was removed since, has not come back with the next boot."""
     assert "removed" in machine.file(BEFORE).text.split(), "nothing of the config was there to be removed"
     assert not machine.file("/boot/ignition.firstboot").exists
+    assert "ignition.firstboot" not in machine.run("cat /proc/cmdline").check().stdout
     assert not machine.file(FROM_IGNITION).exists, "the config was applied again"
 
 

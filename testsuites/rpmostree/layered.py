@@ -6,11 +6,14 @@ import tempfile
 from pathlib import Path
 
 from harness.machine.machine import Machine
-from testsuites.rpm_ostree import only_repository
+from testsuites.rpm_ostree import deployments, only_repository
 from testsuites.rpmostree.packages import PROBE
 
 INSTALLED = "/var/lib/kola-install"
 """What `rpm-ostree install` said."""
+
+STAGED = "/var/lib/kola-staged"
+"""The commit that was to be booted before kernel arguments were changed."""
 
 BEFORE = "/var/lib/kola-before"
 """What the system was like before the reboot: its kernel arguments, and `changed` if it had the package."""
@@ -26,6 +29,7 @@ def layered(machine: Machine) -> None:
         machine.put(PROBE.build(Path(directory)), "/var/tmp/probe.rpm")
     install = "rpm-ostree install --cache-only /var/tmp/probe.rpm"
     machine.run(f"{install} > {INSTALLED} 2>&1", sudo=True, timeout=300)
+    machine.file(STAGED).write(deployments(machine)[0].checksum)
     one, two = ARGUMENTS
     machine.run(f"rpm-ostree kargs --append={one} --append-if-missing={two}", sudo=True, timeout=300)
     machine.run(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.machine.machine import Machine
-from testsuites.rpmostree.layered import ARGUMENTS, BEFORE, layered
+from testsuites.rpm_ostree import booted
+from testsuites.rpmostree.layered import ARGUMENTS, BEFORE, STAGED, layered
 
 pytestmark = pytest.mark.kola(tags=["rpm-ostree", "kargs"])
 
@@ -13,7 +14,8 @@ pytestmark = pytest.mark.kola(tags=["rpm-ostree", "kargs"])
 @pytest.mark.kola(name="rpmostree.kargs")
 @pytest.mark.machine(prepare=layered)
 def test_kernel_arguments(machine: Machine) -> None:
-    """`rpm-ostree kargs --append` is in force after a reboot and not before, beside all others."""
+    """`rpm-ostree kargs --append` is in force after a reboot and not before, and the commit is the same."""
+    assert booted(machine).checksum == machine.file(STAGED).text
     before = machine.file(BEFORE).text.split()
     assert not set(ARGUMENTS) & set(before), "they were in force before the reboot"
     words = machine.run("cat /proc/cmdline").check().stdout.split()

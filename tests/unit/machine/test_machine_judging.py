@@ -148,35 +148,39 @@ esac
 """
 
 
-@pytest.mark.parametrize(
-    ("state", "waited", "judged"),
-    [("degraded", "", "degraded"), ("starting", "running", "running"), ("starting", "", "starting")],
-)
-def test_the_probe_asks_as_little_as_it_must(tmp_path: Path, state: str, waited: str, judged: str) -> None:
-    program = tmp_path / "systemctl"
+def probed(world: Path, state: str, waited: str = "", units: str = "") -> Report:
+    """What PROBE says of a guest whose systemctl answers this."""
+    program = world / "systemctl"
     program.write_text(SYSTEMCTL)
     program.chmod(0o755)
-    (tmp_path / "state").write_text(f"{state}\n")
-    (tmp_path / "waited").write_text(f"{waited}\n" if waited else "")
-    (tmp_path / "units").write_text(
-        "a.service loaded failed failed A unit\nb.service loaded activating auto-restart B\n"
-        "not-found.service not-found failed failed C\n"
-    )
-    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "WORLD": str(tmp_path)}
+    for name, content in (("state", state), ("waited", waited), ("units", units)):
+        (world / name).write_text(content)
+    env = {"PATH": f"{world}:/usr/bin:/bin", "WORLD": str(world)}
     said = subprocess.run(["sh", "-c", PROBE], env=env, capture_output=True, text=True, check=True)
     assert said.stderr == ""
-    report = Report.parse(said.stdout)
+    return Report.parse(said.stdout)
+
+
+@pytest.mark.parametrize(
+    ("state", "waited", "judged"),
+    [
+        ("degraded\n", "", "degraded"),
+        ("starting\n", "running\n", "running"),
+        ("starting\n", "", "starting"),
+    ],
+    ids=["up", "waited for", "not waited for without end"],
+)
+def test_the_probe_names_states_and_units(tmp_path: Path, state: str, waited: str, judged: str) -> None:
+    units = (
+        "a.service loaded failed failed A unit\n"
+        "b.service loaded activating auto-restart B\n"
+        "c.service not-found failed failed C\n"
+    )
+    report = probed(tmp_path, state, waited, units)
     assert report.state == judged
-    assert report.failed == ("a.service", "not-found.service")
+    assert report.failed == ("a.service", "c.service")
     assert report.restarting == (("b.service", 3),)
 
 
-def test_the_probe_of_a_machine_that_is_well(tmp_path: Path) -> None:
-    program = tmp_path / "systemctl"
-    program.write_text(SYSTEMCTL)
-    program.chmod(0o755)
-    (tmp_path / "state").write_text("running\n")
-    (tmp_path / "units").write_text("")
-    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "WORLD": str(tmp_path)}
-    said = subprocess.run(["sh", "-c", PROBE], env=env, capture_output=True, text=True, check=True)
-    assert Report.parse(said.stdout).findings() == []
+def test_the_probe_of_a_machine_that_is_well_finds_nothing(tmp_path: Path) -> None:
+    assert probed(tmp_path, "running\n").findings() == []
