@@ -5,18 +5,29 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run test mutants check reference packages clean
+.PHONY: run test testiso hostile faults mutants check reference live packages clean
 
 run: reference
 	$(BIN)/kola run --parallel auto --tag defaults,smoke
 
-test: check reference
+test: check live
 	$(BIN)/pytest -q tests/unit -n 2
+	$(BIN)/pytest -q tests/hostile -n 2
 	$(BIN)/pytest -q tests/acceptance -n 2
 	$(BIN)/pytest -q tests/vm -n 2 --dist loadfile
 
+hostile: $(VENV)/.ready
+	KOLA_HOSTILE=all $(BIN)/pytest -q tests/hostile -n 2
+
+faults: reference
+	KOLA_FAULTS=all $(BIN)/pytest -q tests/vm/test_faults.py
+
+# make testiso BUILD=DIR: every way to boot and install the build in DIR; without BUILD the reference OS.
+testiso: $(if $(BUILD),$(VENV)/.ready packages,live)
+	$(BIN)/kola testiso --parallel 2 --workdir "$(or $(BUILD),none)"
+
 mutants: reference
-	$(BIN)/pytest -q tests/mutants
+	$(BIN)/pytest -q tests/mutants/test_mutants.py
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -25,6 +36,10 @@ check: $(VENV)/.ready
 
 reference: $(VENV)/.ready packages
 	$(SUDO) env HOME="$$HOME" $(BIN)/kola reference build --install-missing
+
+# With live media: the installer is compiled once, osmet files are packed in a guest.
+live: reference
+	$(SUDO) env HOME="$$HOME" PATH="$$PATH" $(BIN)/kola reference build --live --install-missing
 
 packages:
 	@wanted=$$(grep -v '^#' packages.txt); \

@@ -82,7 +82,7 @@ def clone(guests: Guests) -> float:
 
 
 def side_by_side(*measures: Callable[[], float]) -> list[float]:
-    """What each of them returns, all at work at the same time."""
+    """Run all of them at the same time and return their results."""
     with ThreadPoolExecutor(len(measures)) as pool:
         return [running.result() for running in [pool.submit(measure) for measure in measures]]
 

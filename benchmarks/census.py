@@ -1,4 +1,4 @@
-"""What a process and all it has started hold at one instant, as the kernel tells it."""
+"""The resources that a process and its children hold at one instant, read from the kernel."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def children(*, dead: bool = False) -> list[int]:
 
 
 def files(places: Iterable[Path]) -> list[str]:
-    """Everything that has a name below these directories."""
+    """The paths of all files below these directories."""
     return [str(path) for place in places for path in place.rglob("*")]
 
 
 def listening(port: int) -> bool:
-    """Whether somebody listens on 127.0.0.1:`port` (proc(5), /proc/net/tcp)."""
+    """Return True when a process listens on 127.0.0.1:`port` (proc(5), /proc/net/tcp)."""
     rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
     return any(row[3] == "0A" and row[1] == f"0100007F:{port:04X}" for row in rows)
 
@@ -84,7 +84,7 @@ def _kib(path: Path, key: str) -> int:
 
 @dataclass(frozen=True)
 class Census:
-    """One word for each thing held; two are compared with `more_than`."""
+    """A set of held resources, one word each; `more_than` compares two."""
 
     held: frozenset[str]
 
@@ -108,7 +108,7 @@ class Census:
 
 
 def left_after(before: Census, mark: str, places: Iterable[Path], *, patience: float) -> list[str]:
-    """What is held beyond `before` once `patience` seconds have not been enough to be rid of it."""
+    """The resources held beyond `before` after waiting `patience` seconds for them to go."""
     places = list(places)
     end = time.monotonic() + patience
     while True:

@@ -25,7 +25,7 @@ from pathlib import Path
 from census import children, private_kib, proportional_kib
 from guests import Guests
 
-from harness.platform.qemu.template import Template
+from harness.platform.templates import Template
 from harness.reference import ensure
 
 HOME = Path(__file__).resolve().parents[1]
@@ -66,7 +66,7 @@ def first_command(guests: Guests, template: Template, kept: ExitStack) -> float:
 
 
 def report_memory(ram_mib: int, count: int) -> None:
-    """What `count` clones take: QEMU and, for each, its TPM."""
+    """Print the memory of `count` clones: each one's QEMU and TPM."""
     processes = children()
     for name, measure in (("Pss", proportional_kib), ("private", private_kib)):
         total = sum(measure(pid) for pid in processes) / 1024

@@ -13,15 +13,19 @@ from socket import socket
 
 from harness.artifact import BuildRoot
 from harness.ignition import IgnitionConfig, additions
-from harness.machine.machine import Access, Machine
+from harness.machine.boot import DiskImage
+from harness.machine.machine import Machine
 from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
+from harness.machine.sessions import Access
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
 from harness.platform.qemu import tpm
 from harness.platform.qemu.accel import Accelerator
+from harness.platform.qemu.given import GivenConfig
 from harness.platform.qemu.instance import QemuInstance
 from harness.platform.qemu.platform import QemuPlatform
-from harness.platform.qemu.template import Recipe, Template
+from harness.platform.qemu.storage import FreshOverlay
+from harness.platform.templates import Recipe, Template
 from harness.reference import ensure
 from harness.util.deadline import Deadline
 
@@ -30,7 +34,7 @@ LIMIT = 600.0
 
 
 def options(description: str | None) -> argparse.Namespace:
-    """What benchmarks that boot again and again are asked for: `--runs` and `--reference`."""
+    """The options of benchmarks that boot repeatedly: `--runs` and `--reference`."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -45,12 +49,12 @@ class Guests:
     def __init__(self, reference: Path | None) -> None:
         self.artifact = BuildRoot(reference or ensure(progress=print)).find().artifact("qemu")
         self.platform = QemuPlatform()
-        self.spec = MachineSpec(image=self.artifact.ready(), swtpm=tpm.available())
+        self.spec = MachineSpec(DiskImage(self.artifact.ready()), swtpm=tpm.available())
         self.access = Access("nest", SshKey.generate("bench"), SshKey.generate("bench-host"))
 
     @staticmethod
     def config(access: Access) -> IgnitionConfig:
-        """What kola adds for every machine."""
+        """The config that kola adds for every machine."""
         assert access.host_key is not None
         return IgnitionConfig.empty().merge(
             additions.ssh_access(access.user, access.key.public),
@@ -85,7 +89,8 @@ class Guests:
         with tempfile.TemporaryDirectory() as directory:
             instance = QemuInstance(
                 self.spec,
-                self.config(self.access),
+                GivenConfig(self.config(self.access)),
+                FreshOverlay(),
                 directory=Path(directory),
                 accelerator=accelerator or self.platform.accelerator,
                 deadline=Deadline(LIMIT),

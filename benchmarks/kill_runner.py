@@ -226,7 +226,7 @@ def next_run(where: Bed) -> None:
 
 
 def round_of(where: Bed, kind: str, took: dict[str, float], chance: random.Random) -> str:
-    """One kill and the run after it; returns a line that tells of them."""
+    """Kill one run, start the next, and return a line about both."""
     while True:
         if kind != "warm":
             where.forget_templates()

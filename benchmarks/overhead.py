@@ -1,4 +1,4 @@
-"""What a test costs that does next to nothing: `kola run` on the stand-in for QEMU (tests/fakes).
+"""The cost of a test that does next to nothing: `kola run` on the stand-in for QEMU (tests/fakes).
 
     python benchmarks/overhead.py [--tests N]
 
@@ -15,7 +15,6 @@ import contextlib
 import itertools
 import json
 import os
-import socket
 import statistics
 import sys
 import tempfile
@@ -70,7 +69,7 @@ def stand_in(lab: Lab) -> float:
     while True:
         with (
             contextlib.suppress(OSError),
-            socket.create_connection(machine.instance.ssh_endpoint, 5) as knock,
+            machine.instance.ssh_route.connect() as knock,
         ):
             if knock.recv(4):
                 break

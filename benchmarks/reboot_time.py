@@ -1,4 +1,4 @@
-"""What a reboot costs an emulator that keeps what it translated for the boot before.
+"""The cost of a reboot under an emulator that keeps the translated code of the boot before.
 
     python benchmarks/reboot_time.py [--runs N] [--reference DIR]
 
@@ -21,7 +21,7 @@ REBOOTS = 2
 
 
 class DefaultCache(Accelerator):
-    """As kola's, but for the room for translated code."""
+    """kola's accelerator with QEMU's default size of the translation buffer."""
 
     @property
     def argument(self) -> str:

@@ -1,4 +1,4 @@
-"""What it costs to schedule a test: 10,000 fake tests through `kola run` and its xdist scheduler.
+"""The cost of scheduling: 10,000 fake tests through `kola run` and its xdist scheduler.
 
     python benchmarks/scheduling.py [--tests N] [--workers N]
 
@@ -28,7 +28,7 @@ CONTROLLER = """
 import json, sys, time
 from pathlib import Path
 from kola.cli.main import main
-from kola.schedule.scheduler import KolaScheduling
+from kola.plugin.xdist.scheduler import KolaScheduling
 
 spent = {"seconds": 0.0, "calls": 0}
 

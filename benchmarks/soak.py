@@ -22,7 +22,7 @@ from pathlib import Path
 from census import MARK, Census, left_after, listening, new_mark, resident_kib
 from guests import Guests
 
-from harness.platform.qemu.template import Template
+from harness.platform.templates import Template
 
 PATIENCE = 3.0
 GROWTH_KIB = 25.0
@@ -46,14 +46,14 @@ class Soak:
     done: int = 0
 
     def one(self) -> int:
-        """One clone, one command; returns the host port that led to it."""
+        """Run one command in one clone; return its SSH port on the host."""
         started = time.monotonic()
         with self.guests.clone(self.template) as machine:
             answer = machine.run("echo $((6 * 7))")
             self.seconds.append(time.monotonic() - started)
             if answer.stdout.strip() != "42":
                 raise Leak(f"clone {self.done + 1} answered {answer.stdout!r}, not 42")
-            return machine.instance.ssh_endpoint[1]
+            return machine.instance.ssh_route.port
 
     def round(self, pool: ThreadPoolExecutor, width: int, before: Census | None) -> None:
         """`width` clones at once, then the count of what is left; none without `before`."""

@@ -1,4 +1,4 @@
-"""What a boot costs an emulator whose guest lays out every process anew.
+"""The cost of address space randomisation for a boot under emulation.
 
     python benchmarks/translation.py [--runs N] [--reference DIR]
 

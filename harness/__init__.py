@@ -1,1 +1,1 @@
-"""From a build artifact to a machine you can talk to. Knows nothing of pytest or kola."""
+"""The path from a build artifact to a running machine. Independent of pytest and kola."""

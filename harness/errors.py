@@ -1,18 +1,20 @@
-"""The failures of this project, kept apart by who has to act on them."""
+"""The errors of this project, classified by who has to act on them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from harness.util.quote import printable, shortened
+
 
 class HarnessError(Exception):
-    """Base of every error raised on purpose; `str()` of it is fit for a person."""
+    """Base of all deliberate errors. `str()` gives a message for the user."""
 
 
 class ConfigError(HarnessError):
-    """The user's input is wrong. Ends in exit code 2, never in a traceback.
+    """Raised when the user's input is wrong. Ends in exit code 2, never in a traceback.
 
-    `hint` says what to do about it.
+    `hint` says how to correct it.
     """
 
     def __init__(
@@ -32,15 +34,16 @@ class ConfigError(HarnessError):
     def __str__(self) -> str:
         where = ""
         if self.file is not None:
-            where = f"{self.file}:{self.line}: " if self.line is not None else f"{self.file}: "
+            name = shortened(printable(str(self.file)))
+            where = f"{name}:{self.line}: " if self.line is not None else f"{name}: "
         tail = f"\n  hint: {self.hint}" if self.hint else ""
         return f"{where}{self.message}{tail}"
 
 
 class InfrastructureError(HarnessError):
-    """QEMU, the host or the way to the guest failed: the test never got what it was promised.
+    """Raised when QEMU, the host or the connection to the guest failed, not the system under test.
 
-    `cause` is a short stable name (`qemu-exited`, `no-memory`), `evidence` the last lines seen.
+    `cause` is a short stable name (`qemu-exited`, `no-memory`); `evidence` holds the last lines seen.
     """
 
     def __init__(self, message: str, *, cause: str, evidence: str = "") -> None:
@@ -55,24 +58,24 @@ class InfrastructureError(HarnessError):
 
 
 class MachineFailure(HarnessError):
-    """The guest itself misbehaved: a panic, an emergency shell, a failed unit.
+    """Raised when the guest itself misbehaved: a panic, an emergency shell, a failed unit.
 
-    `name` is the check's stable name, the one a test may opt out of.
+    `cause` is the check's stable name, by which a test opts out.
     """
 
-    def __init__(self, name: str, message: str, *, evidence: str = "") -> None:
-        self.name = name
+    def __init__(self, cause: str, message: str, *, evidence: str = "") -> None:
+        self.cause = cause
         self.message = message
         self.evidence = evidence
         super().__init__(message)
 
     def __str__(self) -> str:
         tail = f"\n{self.evidence.rstrip()}" if self.evidence else ""
-        return f"{self.name}: {self.message}{tail}"
+        return f"{self.cause}: {self.message}{tail}"
 
 
 class DeadlineExceeded(HarnessError):
-    """Time ran out. Says during which step, after how long, and what was seen last."""
+    """Raised when time ran out. Holds the step, its duration in seconds and the last state seen."""
 
     def __init__(self, step: str, *, seconds: float, last_seen: str = "") -> None:
         self.step = step

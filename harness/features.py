@@ -1,6 +1,8 @@
-"""What a test may need of the system under test, and a distribution may lack."""
+"""Features of the system under test that a test may need and a distribution may lack."""
 
 from __future__ import annotations
 
-FEATURES = frozenset({"boot-mirror", "luks", "multipath", "network-kargs", "nfs", "raid", "selinux"})
-"""Words of `needs=[…]` in a test's marker, and of `Distro.absent`."""
+FEATURES = frozenset(
+    {"boot-mirror", "luks", "multipath", "multipath-root", "network-kargs", "nfs", "raid", "selinux"}
+)
+"""The words allowed in `needs=[…]` of a test's marker and in `Distro.absent`."""

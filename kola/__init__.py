@@ -1,3 +1,3 @@
-"""Decides which tests meet which machine, and tells the world what happened."""
+"""The test runner: selects tests, gives them machines, and reports the results."""
 
 __version__ = "0.1.0"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fakes.steering import FakeQemu
 
-from harness.reference import ensure
+from harness.reference import ensure, live
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,12 @@ def reference() -> Path:
     """The build root of the reference OS, built if need be; `KOLA_REFERENCE` names another."""
     named = os.environ.get("KOLA_REFERENCE")
     return Path(named) if named else ensure(progress=print)
+
+
+@pytest.fixture(scope="session")
+def live_reference() -> Path:
+    """Return the build root of the reference OS with live artifacts, built if need be."""
+    return live.ensure(progress=print)
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""What NestOS promises, held against machines."""
+"""Tests of the promises of NestOS, on machines."""

@@ -1,4 +1,4 @@
-"""What container engines have in common: an image made in the guest, and what each must do with it."""
+"""Checks that all container engines share, with an image made in the guest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARCHIVE = "/var/lib/kola-image.tar"
 GREETING = "hello from a container"
 PORT = 8080
 
-# A root file system of the guest's own programs with the libraries they ask for: nothing is fetched.
+# A root file system of the guest's own programs with the libraries they need: nothing is downloaded.
 _MAKE_IMAGE = f"""#!/bin/bash
 set -eu
 root=$(mktemp -d /var/tmp/kola-image.XXXXXX)
@@ -38,14 +38,14 @@ rm -r "$root"
 """
 SERVER = f"systemd-socket-activate --inetd -a -l {PORT} cat /etc/greeting"
 FROM_THE_HOST = ("-v", "/usr:/usr:ro")
-"""For the server, whose libraries would be most of the image and of all that is done with it."""
+"""Options that mount the guest's /usr for the server, whose libraries would be most of the image."""
 ALONE = ("--network", "none")
-"""Where networks are not the subject: making and undoing one takes seven seconds under emulation."""
+"""Options without a network, for tests of other subjects: a network costs seven seconds under emulation."""
 ASK = f"exec 3<>/dev/tcp/%s/{PORT} && cat <&3"
 
 
 def prepared(import_command: str, *, needs: str = "") -> IgnitionConfig:
-    """A machine that has made the image and, once the unit `needs` is up, imported it."""
+    """Return a config that makes the image and, once the unit `needs` is up, imports it."""
     unit = (
         "[Unit]\nDescription=Make an Image of Our Own Programs\n"
         + (f"Requires={needs}\nAfter={needs}\n" if needs else "")
@@ -59,7 +59,7 @@ def prepared(import_command: str, *, needs: str = "") -> IgnitionConfig:
 
 
 def imported_by_podman(machine: Machine) -> None:
-    """The image made, and in podman's store."""
+    """Make the image and import it into podman's store."""
     machine.run("bash -s", sudo=True, input=_MAKE_IMAGE, timeout=300).check()
     Engine(machine, "podman")("import", ARCHIVE, IMAGE, timeout=300).check()
 
@@ -76,7 +76,7 @@ class Engine:
         return self.machine.run([self.program, *words], sudo=not self.rootless, **options)
 
     def shell(self, script: str, *flags: str, network: bool = False) -> Completed:
-        """A script run in a new container that is gone afterwards, and has a network only if asked for."""
+        """Run a script in a new container, which is then removed. It has a network only if requested."""
         return self("run", "--rm", *(() if network else ALONE), *flags, IMAGE, "sh", "-c", script)
 
     def daemon(self, name: str, *flags: str, command: str = "sleep infinity") -> None:
@@ -87,7 +87,7 @@ class Engine:
 
 
 def check_run(engine: Engine) -> None:
-    """A container runs what it is told as root in its own file system, and its exit status is told."""
+    """Check that a container runs as root in its own file system, and that its exit status is reported."""
     script = "cat /etc/greeting; id -u; set -- /proc/[0-9]*; echo $#; cat /usr/lib/os-release; exit 42"
     done = engine.shell(script)
     assert done.status == 42, done
@@ -98,7 +98,7 @@ def check_run(engine: Engine) -> None:
 
 
 def check_exec_and_logs(engine: Engine) -> None:
-    """A running container is listed, logs what it says, takes commands, and goes when told."""
+    """Check that a running container is listed, logs its output, takes commands, and can be removed."""
     engine.daemon("kola-one", *ALONE, command="sh -c 'echo it began; sleep infinity'")
     assert "kola-one" in engine("ps", "--format", "{{.Names}}").check().lines
     assert engine("exec", "kola-one", "cat", "/etc/greeting").check().stdout == f"{GREETING}\n"
@@ -107,18 +107,33 @@ def check_exec_and_logs(engine: Engine) -> None:
     assert "kola-one" not in engine("ps", "-a", "--format", "{{.Names}}").check().lines
 
 
+_LIMITS_SHOWN = (
+    "cd /sys/fs/cgroup; if [ -e memory.max ]; then cat memory.max cpu.max pids.max; else "
+    "cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us pids/pids.max; fi"
+)
+"""The same four numbers in the unified hierarchy of cgroups and in the older one, openEuler's default."""
+
+
+def cgroup_version(machine: Machine) -> str:
+    """Return `2` for the unified hierarchy of cgroups, `1` for the older one."""
+    kind = machine.run("stat -fc %T /sys/fs/cgroup").check().stdout.strip()
+    return "2" if kind == "cgroup2fs" else "1"
+
+
 def check_resources(engine: Engine) -> None:
-    """Limits of memory, CPU and processes reach the container's cgroup, and hold."""
+    """Check that limits of memory, CPU and processes reach the container's cgroup, and hold."""
     fork = "for i in 1 2 3 4 5 6 7 8 9; do sleep 9 & done; echo all"
     limits = ("--memory", "64m", "--cpus", "0.5", "--pids-limit", "20")
-    shown = engine.shell(f"cd /sys/fs/cgroup; cat memory.max cpu.max pids.max; {fork}", *limits).check()
+    shown = engine.shell(f"{_LIMITS_SHOWN}; {fork}", *limits).check()
     assert shown.stdout.split() == ["67108864", "50000", "100000", "20", "all"]
     refused = engine.shell(fork, "--pids-limit", "4")
     assert "all" not in refused.stdout, "more processes than allowed could start"
 
 
 def check_volumes(engine: Engine) -> None:
-    """Directories of the host and named volumes are shared; a read-only one cannot be written."""
+    """Check that directories of the host and named volumes are shared, and read-only ones cannot be
+    written.
+    """
     engine.machine.run(
         "mkdir -p /var/lib/kola-bind && echo mine > /var/lib/kola-bind/file", sudo=True
     ).check()
@@ -136,19 +151,21 @@ def check_volumes(engine: Engine) -> None:
 
 
 def check_published_port(engine: Engine) -> None:
-    """A port published by the new container `kola-server` answers on the host."""
+    """Check that a port published by the new container `kola-server` answers on the host."""
     engine.daemon("kola-server", *FROM_THE_HOST, "-p", f"{PORT}:{PORT}", command=SERVER)
 
     def answer() -> str | None:
-        # Whoever is asked first may still be starting.
+        # The server may still be starting.
         return engine.machine.run(["timeout", "10", "bash", "-c", ASK % "127.0.0.1"]).stdout or None
 
-    heard = engine.machine.deadline(30).poll(answer, step="waiting for the published port", interval=0.5)
+    heard = engine.machine.poll(answer, timeout=30, step="waiting for the published port")
     assert heard == f"{GREETING}\n"
 
 
 def check_network(engine: Engine) -> None:
-    """A published port answers on the host; a container reaches another; without network there is none."""
+    """Check that a published port answers, a container reaches another, and one without network reaches
+    none.
+    """
     check_published_port(engine)
     inspected = json.loads(engine("inspect", "kola-server").check().stdout)[0]["NetworkSettings"]
     address = inspected["IPAddress"] or next(iter(inspected["Networks"].values()))["IPAddress"]
@@ -159,7 +176,7 @@ def check_network(engine: Engine) -> None:
 
 
 def check_workflow(engine: Engine) -> None:
-    """An image is built from another, run, changed, committed, saved, removed and loaded again."""
+    """Check that an image is built from another, run, changed, committed, saved, removed and loaded again."""
     machine = engine.machine
     script = 'FROM {image}\nCOPY note /etc/note\nRUN touch /etc/built\nCMD ["cat", "/etc/note"]\n'
     machine.run(["mkdir", "-p", "/var/tmp/kola-build"]).check()

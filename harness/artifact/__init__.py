@@ -1,4 +1,4 @@
-"""What a build left behind: `BuildRoot`, `Build`, `Artifact`, and the `Distro` profiles."""
+"""The files of a build: `BuildRoot`, `Build`, `Artifact`, and the `Distro` profiles."""
 
 from harness.artifact.artifact import Artifact
 from harness.artifact.build import Build, BuildRoot

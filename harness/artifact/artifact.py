@@ -1,4 +1,4 @@
-"""One file a build left, or one the user named, made ready for a machine."""
+"""A file that a build produced or the user named, made ready for a machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.artifact.cache import ArtifactCache
 from harness.artifact.formats import Format, check_format, format_of_kind
+from harness.artifact.qcow2 import MAGIC
 from harness.artifact.unpack import Compression, unpack
 from harness.errors import ConfigError
 from harness.util.sizes import show_size
@@ -17,15 +18,16 @@ _RAW_SUFFIXES = frozenset({".raw", ".img"})
 
 
 def _silent(message: str) -> None:
-    """The default of `notice`: nobody wants to know."""
+    """Discard `message`: the default of `notice`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A disk image, ISO, kernel or container archive; sizes in bytes, sums as meta.json gives them.
+    """A disk image, ISO, kernel or container archive. Sizes are bytes; checksums are those of meta.json.
 
-    `format` is that of the uncompressed content. `origin` is what errors name: the meta.json that
-    promised the file, or the file itself.
+    `format` is that of the uncompressed content. `origin` is the file that errors name: the meta.json that
+    lists the artifact, or the artifact itself. `linked` allows a disk whose backing or data file lies
+    elsewhere.
     """
 
     kind: str
@@ -36,13 +38,14 @@ class Artifact:
     uncompressed_sha256: str | None = None
     uncompressed_size: int | None = None
     origin: Path | None = None
+    linked: bool = False
 
     @classmethod
-    def from_file(cls, path: Path, *, kind: str = "qemu") -> Artifact:
-        """A bare file given as `--qemu-image` (kind `qemu`) or `--qemu-iso` (`live-iso`); checked at once.
+    def from_file(cls, path: Path, *, kind: str = "qemu", linked: bool = False) -> Artifact:
+        """Check and return a file given as `--qemu-image` (kind `qemu`) or `--qemu-iso` (`live-iso`).
 
-        A disk is qcow2, or raw when its name ends in .raw or .img; either may be compressed.
-        Raises ConfigError.
+        A disk is qcow2, or raw when its name ends in .raw or .img; either may be compressed. Raises
+        ConfigError.
         """
         if not path.exists():
             raise ConfigError("no such file", file=path, hint=_missing_hint(path))
@@ -54,8 +57,8 @@ class Artifact:
         wanted = format_of_kind(kind)
         if wanted is Format.QCOW2 and inner.suffix in _RAW_SUFFIXES and not _is_qcow2(path):
             wanted = Format.RAW
-        artifact = cls(kind=kind, path=path.resolve(), format=wanted, origin=path)
-        check_format(path, Format.OTHER if compression else wanted)
+        artifact = cls(kind=kind, path=path.resolve(), format=wanted, origin=path, linked=linked)
+        check_format(path, Format.OTHER if compression else wanted, linked=linked)
         return artifact
 
     @property
@@ -63,10 +66,10 @@ class Artifact:
         return Compression.of(self.path)
 
     def identity(self) -> str:
-        """A cheap name of the content, usable as a cache key and a file name.
+        """A cheap identifier of the content, usable as a cache key and a file name.
 
-        The uncompressed sum where decompressing proves it; for files used in place path, size, time and
-        inode, since nobody has checked what meta.json says of them.
+        It is the uncompressed checksum where decompression verifies it. For files used in place it is path,
+        size, time and inode, since nothing has verified their checksum in meta.json.
         """
         if self.compression and self.uncompressed_sha256:
             return self.uncompressed_sha256
@@ -76,16 +79,16 @@ class Artifact:
         return "file-" + hashlib.sha256(facts.encode()).hexdigest()[:40]
 
     def ready(self, cache: Path | None = None, *, notice: Callable[[str], None] = _silent) -> Path:
-        """The path of the uncompressed file; never write to it.
+        """Return the path of the uncompressed file, which is read-only by convention.
 
-        Decompressed once per host below `cache` (default: the user's cache), checked against
+        The file is decompressed once per host below `cache` (default: the user's cache), compared with
         `uncompressed-sha256`, and kept until this process ends. Raises ConfigError for a file that is
-        missing, damaged or not what it should be.
+        missing, damaged or of another format.
         """
         self._check_present()
         compression = self.compression
         if compression is None:
-            check_format(self.path, self.format)
+            check_format(self.path, self.format, linked=self.linked)
             return self.path
         store = ArtifactCache(cache) if cache is not None else ArtifactCache.default()
 
@@ -148,16 +151,19 @@ class Artifact:
 
 
 def _is_qcow2(path: Path) -> bool:
-    """An .img may well be a qcow2; its first bytes decide, so that QEMU is told the truth."""
+    """Return True for qcow2 content.
+
+    An .img may be qcow2, so the first bytes decide which format QEMU is told.
+    """
     try:
-        check_format(path, Format.QCOW2)
-    except ConfigError:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
         return False
-    return True
 
 
 def _missing_hint(path: Path) -> str:
-    """Names a neighbour that is probably meant: the same file compressed or not."""
+    """Name a neighbouring file that was probably meant: the same file, compressed or uncompressed."""
     for suffix in Compression:
         packed = path.with_name(path.name + suffix)
         if packed.is_file():

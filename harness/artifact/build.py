@@ -5,11 +5,12 @@ Formats: coreos-assembler's builds.json (schema 1) and meta.json (src/v1.json of
 
 from __future__ import annotations
 
-import json
 import platform
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -17,6 +18,8 @@ from harness.artifact.artifact import Artifact
 from harness.artifact.distro import DISTROS
 from harness.artifact.formats import format_of_kind
 from harness.errors import ConfigError
+from harness.util.jsontext import read_json_object
+from harness.util.quote import quote
 
 SCHEMA_MAJOR = "1"
 LATEST = "latest"
@@ -25,7 +28,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class ImageMeta(BaseModel):
-    """One entry of meta.json's `images`."""
+    """An entry of meta.json's `images`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -47,7 +50,7 @@ class ImageMeta(BaseModel):
 
 
 class BuildMeta(BaseModel):
-    """What we read of meta.json; further keys are kept as they are."""
+    """The keys of meta.json that kola reads; other keys are kept unchanged."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -60,7 +63,7 @@ class BuildMeta(BaseModel):
 
 
 class BuildEntry(BaseModel):
-    """One build of builds.json."""
+    """A build listed in builds.json."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -69,7 +72,7 @@ class BuildEntry(BaseModel):
 
 
 class BuildIndex(BaseModel):
-    """builds.json: the builds, newest first."""
+    """The content of builds.json: the builds, newest first."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -79,7 +82,7 @@ class BuildIndex(BaseModel):
 
 @dataclass(frozen=True)
 class Build:
-    """One build of one architecture."""
+    """A build for one architecture."""
 
     directory: Path
     arch: str
@@ -100,14 +103,17 @@ class Build:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The artifacts this build has, by meta.json's image keys."""
+        """The artifacts of this build, as keys of meta.json's `images`."""
         return tuple(sorted(self.meta.images))
 
     def has(self, kind: str) -> bool:
         return kind in self.meta.images
 
     def artifact(self, kind: str) -> Artifact:
-        """The artifact under this key of `images` (`qemu`, `live-iso`, `metal4k`); ConfigError if absent."""
+        """Return the artifact with this key of `images` (`qemu`, `live-iso`, `metal4k`).
+
+        Raises ConfigError if absent.
+        """
         image = self.meta.images.get(kind)
         if image is None:
             have = ", ".join(self.kinds) or "none at all"
@@ -130,7 +136,7 @@ class Build:
 
 @dataclass(frozen=True)
 class BuildRoot:
-    """A directory that holds `builds/`."""
+    """A directory that contains `builds/`."""
 
     path: Path
 
@@ -143,9 +149,10 @@ class BuildRoot:
         return self.path / "builds"
 
     def find(self, build: str = LATEST, arch: str | None = None) -> Build:
-        """The build called `build`: an id, `latest`, or `-1`, `-2` counted back from the newest.
+        """Return the build called `build`: an id, `latest`, or `-1`, `-2` counted back from `latest`.
 
-        `arch` is this host's when not given. Raises ConfigError naming what there is instead.
+        Builds of other architectures are skipped. `arch` defaults to this host's. Raises ConfigError that
+        lists the existing builds.
         """
         if not self.is_root(self.path):
             raise ConfigError(
@@ -159,23 +166,18 @@ class BuildRoot:
         if build == LATEST:
             entry = self._latest(index, arch)
         elif build.startswith("-"):
-            entry = self._counted_back(index, build)
+            entry = self._counted_back(index, build, arch, origin=self._latest(index, arch).id)
         else:
             entry = self._by_id(index, build)
         return self._load(entry, arch)
 
-    def parent_of(self, build: Build) -> Build:
-        """The build before this one, of its architecture; ConfigError when it is the oldest."""
+    def before(self, build: Build, back: str = "-1") -> Build:
+        """Return the build `back` (`-1`, `-2` …) before this one, of the same architecture.
+
+        Raises ConfigError without one.
+        """
         index = self._index()
-        ours = [entry for entry in index.builds if build.arch in entry.arches]
-        position = next((number for number, entry in enumerate(ours) if entry.id == build.id), len(ours))
-        if position + 1 >= len(ours):
-            raise ConfigError(
-                f"build {build.id} ({build.arch}) has no build before it to come from",
-                file=self.builds / "builds.json",
-                hint="fetch one with nosa buildfetch, or name an image with --qemu-image",
-            )
-        return self._load(ours[position + 1], build.arch)
+        return self._load(self._counted_back(index, back, build.arch, origin=build.id), build.arch)
 
     def _index(self) -> BuildIndex:
         file = self.builds / "builds.json"
@@ -190,7 +192,7 @@ class BuildRoot:
         return index
 
     def _latest(self, index: BuildIndex, arch: str) -> BuildEntry:
-        """What `builds/latest` points at, when it has our architecture; else the newest build that does."""
+        """Return the target of `builds/latest` if it has our architecture, else the newest build that has."""
         link = self.builds / LATEST
         pointed = link.resolve().name if link.exists() else None
         ours = [entry for entry in index.builds if arch in entry.arches]
@@ -199,21 +201,22 @@ class BuildRoot:
                 return entry
         return ours[0] if ours else index.builds[0]
 
-    def _counted_back(self, index: BuildIndex, build: str) -> BuildEntry:
-        try:
-            back = -int(build)
-        except ValueError:
+    def _counted_back(self, index: BuildIndex, back: str, arch: str, *, origin: str) -> BuildEntry:
+        """Return the entry `back` before that of the build `origin`; only builds of `arch` count."""
+        if not re.fullmatch(r"-[1-9][0-9]{0,5}", back):
             raise ConfigError(
-                f"no build number: {build!r}",
+                f"no build number: {quote(back)}",
                 hint="write -1 for the build before the newest, -2 for the next",
-            ) from None
-        if back >= len(index.builds) or back < 1:
-            raise ConfigError(
-                f"there is no build {build}",
-                file=self.builds / "builds.json",
-                hint=f"{len(index.builds)} builds are there: {_some(index)}",
             )
-        return index.builds[back]
+        ours = [entry for entry in index.builds if arch in entry.arches]
+        position = next((number for number, entry in enumerate(ours) if entry.id == origin), len(ours))
+        if position - int(back) >= len(ours):
+            raise ConfigError(
+                f"there is no build {back}: {_counted(len(ours) - position - 1)} of {arch} before {origin}",
+                file=self.builds / "builds.json",
+                hint=f"builds of {arch}: {_some(ours)}; fetch more with nosa buildfetch",
+            )
+        return ours[position - int(back)]
 
     def _by_id(self, index: BuildIndex, build: str) -> BuildEntry:
         for entry in index.builds:
@@ -222,7 +225,7 @@ class BuildRoot:
         raise ConfigError(
             f"there is no build {build!r}",
             file=self.builds / "builds.json",
-            hint=f"builds there: {_some(index)}",
+            hint=f"builds there: {_some(index.builds)}",
         )
 
     def _load(self, entry: BuildEntry, arch: str) -> Build:
@@ -240,16 +243,20 @@ class BuildRoot:
         return Build(directory=directory, arch=arch, meta=meta, stream=_stream(directory, meta))
 
 
-def _some(index: BuildIndex, limit: int = 8) -> str:
-    ids = [entry.id for entry in index.builds]
+def _counted(count: int) -> str:
+    return f"{max(count, 0)} build{'' if count == 1 else 's'}"
+
+
+def _some(entries: Sequence[BuildEntry], limit: int = 8) -> str:
+    ids = [entry.id for entry in entries]
     more = f" and {len(ids) - limit} older" if len(ids) > limit else ""
     return ", ".join(ids[:limit]) + more
 
 
 def _stream(directory: Path, meta: BuildMeta) -> str | None:
-    """The stream the commit was made for, from commitmeta.json, else from meta.json itself."""
+    """Return the stream the commit was made for, from commitmeta.json, else from meta.json itself."""
     file = directory / "commitmeta.json"
-    commit = _json_object(file) if file.is_file() else {}
+    commit = read_json_object(file) if file.is_file() else {}
     for distro in DISTROS:
         for source in (commit, meta.model_extra or {}):
             found = source.get(distro.stream_key)
@@ -259,28 +266,12 @@ def _stream(directory: Path, meta: BuildMeta) -> str | None:
 
 
 def _read(file: Path, model: type[M], *, hint: str) -> M:
-    if not file.is_file():
+    if not file.exists():
         raise ConfigError("does not exist", file=file, hint=hint)
     try:
-        return model.model_validate(_json_object(file))
+        return model.model_validate(read_json_object(file))
     except ValidationError as error:
         raise ConfigError(_explain(error), file=file, hint="the file is not what nosa writes") from None
-
-
-def _json_object(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"not JSON: {error.msg} (column {error.colno})", file=file, line=error.lineno
-        ) from None
-    except UnicodeDecodeError:
-        raise ConfigError("not JSON: not even UTF-8 text", file=file) from None
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=file) from error
-    if not isinstance(content, dict):
-        raise ConfigError("not a JSON object", file=file)
-    return content
 
 
 def _explain(error: ValidationError) -> str:

@@ -32,14 +32,17 @@ _leases_guard = threading.Lock()
 
 
 def cache_limit() -> int:
-    """Bytes the cache may take, from `KOLA_ARTIFACT_CACHE_SIZE` (`40G`); ConfigError when unreadable."""
+    """Return the cache's maximum size in bytes, from `KOLA_ARTIFACT_CACHE_SIZE` (`40G`).
+
+    Raises ConfigError when unreadable.
+    """
     text = os.environ.get(LIMIT_VARIABLE)
     return parse_size(text) if text else DEFAULT_LIMIT
 
 
 @dataclass(frozen=True)
 class ArtifactCache:
-    """The cache below `root`, by default the user's cache directory."""
+    """The cache below `root`, by default in the user's cache directory."""
 
     root: Path
 
@@ -52,7 +55,7 @@ class ArtifactCache:
         return self.root / "artifacts"
 
     def path(self, key: str, name: str) -> Path:
-        """Where the file called `name` of entry `key` is or will be."""
+        """Return the path of the file called `name` of entry `key`, which need not exist yet."""
         return self.entries / key / name
 
     def obtain(
@@ -64,11 +67,10 @@ class ArtifactCache:
         valid: Callable[[Path], bool] = Path.is_file,
         on_wait: Callable[[], None] | None = None,
     ) -> Path:
-        """The cached file, made by `fill(partial path)` if no process has made it before.
+        """Return the cached file, made by `fill(partial path)` if no process has made it before.
 
-        One process fills, the others wait for it. Nothing is left behind when `fill` raises, and what a
-        killed process left of any entry goes now. The entry is leased: no process evicts it before this
-        one ends.
+        One process fills; the others wait for it. Nothing is left behind when `fill` raises, and the remains
+        of killed processes are removed. The entry is leased: no process evicts it before this one ends.
         """
         found = self.path(key, name)
         try:
@@ -90,7 +92,8 @@ class ArtifactCache:
         return found
 
     def evict(self, limit: int) -> tuple[str, ...]:
-        """Remove the entries unused for longest until `limit` bytes hold the rest; returns their keys.
+        """Remove the least recently used entries until the rest take at most `limit` bytes; return the
+        removed keys.
 
         An entry leased by a living process stays, even above the limit.
         """
@@ -109,13 +112,16 @@ class ArtifactCache:
         return tuple(removed)
 
     def discard(self, key: str, name: str) -> None:
-        """Make the entry one that nobody finished; its other files stay for those who lease it."""
+        """Mark the entry as unfinished and remove the file.
+
+        Its other files stay for processes that lease it.
+        """
         with contextlib.suppress(FileNotFoundError):
             self.path(key, _PARTIAL).touch()
             self.path(key, name).unlink()
 
     def _sweep(self) -> None:
-        """Remove what nobody finished and nobody is at work on any more."""
+        """Remove unfinished entries that no process is filling any more."""
         for entry in self._entries():
             with contextlib.suppress(FileNotFoundError):
                 names = {file.name for file in entry.iterdir()}
@@ -130,7 +136,7 @@ class ArtifactCache:
         found.parent.mkdir(parents=True, exist_ok=True)
         partial = found.parent / _PARTIAL
         partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600)  # by this an entry is known that a killed process left
+        partial.touch(mode=0o600)  # marks what a killed process leaves
         try:
             fill(partial)
             partial.chmod(0o444)
@@ -145,7 +151,7 @@ class ArtifactCache:
         return self.entries / ".locks" / f"{key}.{purpose}"
 
     def _lease(self, key: str) -> None:
-        """Hold the entry's shared lock for as long as this process lives."""
+        """Hold the entry's shared lock until this process ends."""
         path = self._lock_file(key, "use")
         with _leases_guard:
             if path in _leases:
@@ -175,7 +181,10 @@ def _last_use(entry: Path) -> float:
 
 
 def _disk_use(entry: Path) -> int:
-    """Bytes really taken: images are sparse. A file another process removes meanwhile counts nothing."""
+    """Return the bytes that an entry occupies on disk, as images are sparse.
+
+    Files removed meanwhile count 0.
+    """
     total = 0
     for file in entry.rglob("*"):
         try:

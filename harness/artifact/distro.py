@@ -1,4 +1,4 @@
-"""The distributions we test, and everything in which they differ."""
+"""The profiles of the distributions under test, with all their differences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.errors import ConfigError
 
 @dataclass(frozen=True, order=True)
 class Listener:
-    """One socket a booted system may listen on: `tcp`/`udp`, port, and the process that owns it."""
+    """A socket that a booted system may listen on: `tcp`/`udp`, port, and the process that owns it."""
 
     protocol: str
     port: int
@@ -19,7 +19,9 @@ class Listener:
 
 @dataclass(frozen=True, kw_only=True)
 class Installer:
-    """The installer of a distribution: program, paths, and what the live system says when it is up."""
+    """The installer of a distribution: program, paths, and the messages by which the live system reports its
+    state.
+    """
 
     program: str
     config_dir: str
@@ -31,10 +33,16 @@ class Installer:
 
 @dataclass(frozen=True, kw_only=True)
 class Distro:
-    """A distribution profile. Data only; code asks it instead of comparing names.
+    """A distribution profile. Data only: code queries it instead of comparing names.
 
-    `family` is the name tests know it by, where that is another; `absent` says why it lacks what it
-    lacks of harness.features.FEATURES.
+    `authorized_keys_files` and `_commands` are values that sshd may have, `setuid_programs` and
+    `capable_programs` names of programs, `etc_written` patterns of what a first boot writes into /etc.
+    `key_types` are signature algorithms that sshd takes, `shared_ids` ids of groups that share one.
+    `rpm_differences` are patterns of files that the build changes after their package put them there; one
+    such as `M /usr/bin/*` excuses these letters of rpm -V alone.
+    `unknown` says which of these fields were never held against a real system, and why; see
+    docs/fidelity.md. `family` is the name tests know it by, where that is another; `absent` says why it
+    lacks what it lacks of harness.features.FEATURES.
     """
 
     name: str
@@ -50,10 +58,6 @@ class Distro:
     admin_groups: tuple[str, ...]
 
     stateroot: str
-    bls_glob: str
-    boot_dir: str
-    aleph_path: str
-    grub_vendor_dir: str
     ostree_remote: str
     stream_key: str
 
@@ -69,18 +73,32 @@ class Distro:
     allowed_listeners: frozenset[Listener]
     docker_enabled: bool
     sshd_password_dropin: str
+    sshd_root_login: frozenset[str]
+    authorized_keys_files: frozenset[str]
+    authorized_keys_commands: frozenset[str]
+    shell_accounts: frozenset[str]
+    consoles: tuple[str, ...]
+    setuid_programs: frozenset[str]
+    capable_programs: frozenset[str]
+    key_types: tuple[str, ...]
+    shared_ids: frozenset[int] = frozenset()
+    etc_written: tuple[str, ...] = ()
+    rpm_differences: tuple[str, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
 
     def accepts(self, os_release: Mapping[str, str]) -> bool:
-        """Whether these os-release fields are one of the identities this distribution goes by."""
+        """Return True when these os-release fields match an identity of this distribution."""
         return any(all(os_release.get(k) == v for k, v in identity.items()) for identity in self.os_ids)
 
     def inst_karg(self, key: str) -> str:
-        """The full name of an installer kernel argument: `install_dev` → `nestos.inst.install_dev`."""
+        """Return the full name of an installer kernel argument: `install_dev` → `nestos.inst.install_dev`."""
         return f"{self.karg_prefix}.inst.{key}"
 
     def live_karg(self, key: str) -> str:
-        """The full name of a live system's kernel argument: `rootfs_url` → `nestos.live.rootfs_url`."""
+        """Return the full name of a live system's kernel argument: `rootfs_url` →
+        `nestos.live.rootfs_url`.
+        """
         return f"{self.karg_prefix}.live.{key}"
 
     @property
@@ -93,10 +111,7 @@ class Distro:
 
 
 COMPLETION_PORT = "testisocompletion"
-BOOT_STARTED_PORT = "bootstarted"
-BOOT_STARTED_MESSAGE = "boot-started-OK"
 LIVE_TEST_MESSAGE = "live-test-OK"
-IGNITION_FW_CFG = "opt/com.coreos/config"
 
 _CONSOLES = {
     "x86_64": "ttyS0",
@@ -107,6 +122,68 @@ _CONSOLES = {
 
 _SSHD = Listener("tcp", 22, "sshd")
 _CHRONYD = Listener("udp", 323, "chronyd")
+
+_SETUID = frozenset(
+    {
+        "at", "chage", "chfn", "chsh", "crontab", "dbus-daemon-launch-helper", "expiry", "fusermount",
+        "fusermount3", "gpasswd", "mount", "mount.nfs", "newgidmap", "newgrp", "newuidmap",
+        "pam_timestamp_check", "passwd", "pkexec", "polkit-agent-helper-1", "ssh-agent", "ssh-keysign",
+        "su", "sudo", "umount", "unix_chkpwd", "userhelper", "utempter", "wall", "write",
+    }
+)  # fmt: skip
+_CAPABLE = frozenset(
+    {
+        "arping", "clockdiff", "krb5_child", "ldap_child", "newgidmap", "newuidmap", "ping",
+        "sssd_pam",
+    }
+)  # fmt: skip
+
+_RPM_OSTREE_CHANGES = (
+    "/usr/lib/os-release",
+    "/usr/lib/issue",
+    "/usr/lib/issue.net",
+    "/usr/lib/locale/*",
+    "/usr/lib/modules/*",
+    "/usr/lib/sysimage/*",
+    "/usr/lib/.build-id/*",
+    "/usr/lib/tmpfiles.d/rpm-ostree-*",
+    "/usr/libexec/rpm-ostree/*",
+    "/usr/share/rpm/*",
+    "/usr/share/polkit-1/rules.d",
+    "/usr/local",
+    "/usr/local/*",
+    "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/man/*",
+    "/usr/bin/systemd-firstboot",
+    "/usr/lib/systemd/system/systemd-firstboot.service",
+    "/usr/lib/systemd/system/sysinit.target.wants/systemd-firstboot.service",
+    "/usr/lib/systemd/system-generators/systemd-gpt-auto-generator",
+    "/usr/lib/systemd/system/grub*",
+    "/usr/lib/ostree-boot/*",
+    "M /usr/bin/*", "M /usr/sbin/*", "M /usr/libexec/*",
+)  # fmt: skip
+"""Files that rpm-ostree's compose rewrites, and that nestos-config's manifests remove or chmod."""
+_NESTOS_ETC = (
+    r"/etc/issue\.d/.*",
+    "/etc/sysconfig/network",
+    "/etc/pki/ca-trust/extracted(/.*)?",
+    "/etc/nvme/host(nqn|id)",
+    "/etc/lvm/devices(/.*)?",
+)
+"""Files that units of nestos-config's overlay and of openEuler's packages write on a first boot."""
+_UNSEEN = {
+    "allowed_listeners": "taken from the Go kola's fcos.network.listeners",
+    "authorized_keys_commands": "taken from Fedora CoreOS's overlay",
+    "authorized_keys_files": "taken from Fedora CoreOS's overlay",
+    "capable_programs": "taken from Fedora's packages",
+    "consoles": "taken from the guide, for x86_64",
+    "etc_written": "taken from the units of nestos-config; no first boot of a real system was looked at",
+    "key_types": "taken from openEuler's sshd_config",
+    "rpm_differences": "taken from nestos-config's manifests and rpm-ostree's sources",
+    "setuid_programs": "taken from Fedora's and Debian's packages",
+}
+
+# nestos-config: manifests leave dracut's module `multipath` out.
+_NO_MULTIPATH_ROOT = {"multipath-root": "its initramfs has no multipath"}
 
 NESTOS = Distro(
     name="nestos",
@@ -124,10 +201,6 @@ NESTOS = Distro(
     home="/var/home/nest",
     admin_groups=("adm", "sudo", "systemd-journal", "wheel", "docker"),
     stateroot="nestos",
-    bls_glob="/boot/loader/entries/ostree-*-nestos.conf",
-    boot_dir="/boot/nestos",
-    aleph_path="/sysroot/.nestos-aleph-version.json",
-    grub_vendor_dir="EFI/openEuler",
     ostree_remote="openEuler",
     stream_key="nestos.stream",
     ignition_journal_port="com.nestos.ignition.journal",
@@ -155,18 +228,48 @@ NESTOS = Distro(
     allowed_listeners=frozenset({_SSHD, _CHRONYD}),
     docker_enabled=False,
     sshd_password_dropin="/etc/ssh/sshd_config.d/40-disable-passwords.conf",
+    sshd_root_login=frozenset({"yes", "prohibit-password", "without-password", "no"}),
+    authorized_keys_files=frozenset(
+        {".ssh/authorized_keys", ".ssh/authorized_keys .ssh/authorized_keys.d/ignition"}
+    ),
+    authorized_keys_commands=frozenset({"none", "/usr/libexec/ssh-key-dir %u"}),
+    key_types=("ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512"),
+    shared_ids=frozenset({986}),
+    etc_written=_NESTOS_ETC,
+    shell_accounts=frozenset({"root", "nest", "sync", "shutdown", "halt", "operator"}),
+    consoles=("tty1", "ttyS0"),
+    setuid_programs=_SETUID,
+    capable_programs=_CAPABLE,
+    rpm_differences=_RPM_OSTREE_CHANGES,
+    unknown=_UNSEEN,
+    absent=_NO_MULTIPATH_ROOT,
 )
 
 REFERENCE = replace(
     NESTOS,
     name="nestos-reference",
-    absent={
+    key_types=("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-256", "rsa-sha2-512"),
+    shared_ids=frozenset(),
+    etc_written=(),
+    unknown={},
+    # Its database, made from dpkg's, knows no owners; ssh.service is the overlay's, tree has no sum.
+    rpm_differences=(
+        "/usr/lib/os-release",
+        "/usr/lib/systemd/system/ssh.service",
+        "5 /usr/bin/tree",
+        "GU /usr/*",
+    ),
+    sshd_root_login=frozenset({"without-password", "prohibit-password", "no"}),
+    authorized_keys_commands=frozenset({"none"}),
+    consoles=("ttyS0",),
+    absent=_NO_MULTIPATH_ROOT
+    | {
         "boot-mirror": "its initramfs takes mdadm from the root disk",
         "network-kargs": "its initramfs does not read ip=",
         "selinux": "it has no SELinux policy",
     },
 )
-"""The reference OS: NestOS, but for what Debian's packages cannot give."""
+"""The reference OS: NestOS, except for what Debian's packages cannot provide."""
 REFERENCE_STREAM = "reference"
 
 FCOS = Distro(
@@ -181,10 +284,6 @@ FCOS = Distro(
     home="/var/home/core",
     admin_groups=("adm", "sudo", "systemd-journal", "wheel"),
     stateroot="fedora-coreos",
-    bls_glob="/boot/loader/entries/ostree-*.conf",
-    boot_dir="/boot/coreos",
-    aleph_path="/sysroot/.coreos-aleph-version.json",
-    grub_vendor_dir="EFI/fedora",
     ostree_remote="fedora",
     stream_key="fedora-coreos.stream",
     ignition_journal_port="com.coreos.ignition.journal",
@@ -222,13 +321,25 @@ FCOS = Distro(
     ),
     docker_enabled=False,
     sshd_password_dropin="/etc/ssh/sshd_config.d/40-disable-passwords.conf",
+    sshd_root_login=frozenset({"prohibit-password", "without-password", "no"}),
+    authorized_keys_files=frozenset(
+        {".ssh/authorized_keys", ".ssh/authorized_keys .ssh/authorized_keys.d/ignition"}
+    ),
+    authorized_keys_commands=frozenset({"none", "/usr/libexec/ssh-key-dir %u"}),
+    key_types=("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-256", "rsa-sha2-512"),
+    shell_accounts=frozenset({"root", "core", "sync", "shutdown", "halt", "operator"}),
+    consoles=("tty1", "ttyS0"),
+    setuid_programs=_SETUID,
+    capable_programs=_CAPABLE,
+    rpm_differences=_RPM_OSTREE_CHANGES,
+    unknown=_UNSEEN,
 )
 
 DISTROS = (NESTOS, FCOS, REFERENCE)
 
 
 def distro_named(name: str) -> Distro:
-    """The profile called `name`; ConfigError listing the known ones."""
+    """Return the profile called `name`. Raises ConfigError that lists the known ones."""
     for distro in DISTROS:
         if distro.name == name:
             return distro
@@ -237,9 +348,10 @@ def distro_named(name: str) -> Distro:
 
 
 def distro_of_build(build_name: str, stream: str | None = None) -> Distro | None:
-    """The profile whose builds carry this `name` in meta.json (`nestos`, `NestOS-For-Container`), if any.
+    """Return the profile whose builds have this `name` in meta.json (`nestos`, `NestOS-For-Container`), or
+    None.
 
-    `stream` tells the reference OS, which is NestOS by its name.
+    `stream` identifies the reference OS, whose builds are named like those of NestOS.
     """
     lowered = build_name.lower()
     for distro in DISTROS:
@@ -249,7 +361,7 @@ def distro_of_build(build_name: str, stream: str | None = None) -> Distro | None
 
 
 def console_device(arch: str) -> str:
-    """The serial console's tty on `arch`; ConfigError for an architecture we do not know."""
+    """Return the serial console's tty on `arch`. Raises ConfigError for an unknown architecture."""
     try:
         return _CONSOLES[arch]
     except KeyError:

@@ -1,14 +1,15 @@
-"""What a file really is, told from its first bytes, so that a wrong one is refused before anything boots."""
+"""File formats recognised by their first bytes, so that a wrong file is refused before a machine boots."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
 
+from harness.artifact.qcow2 import MAGIC, check_qcow2
 from harness.errors import ConfigError
 from harness.util.sizes import MIB, show_size
+from harness.util.userfile import open_user_file
 
-QCOW2_MAGIC = b"QFI\xfb"
 SMALLEST_DISK = MIB
 
 _HEAD = 33 * 1024
@@ -16,7 +17,7 @@ _ISO_MAGIC_AT = 32769
 
 
 class Format(StrEnum):
-    """How the content of an uncompressed artifact is laid out."""
+    """The format of an uncompressed artifact."""
 
     QCOW2 = "qcow2"
     RAW = "raw"
@@ -49,15 +50,18 @@ _KNOWN_HEADS = (
 
 
 def format_of_kind(kind: str) -> Format:
-    """The format meta.json's image key `kind` promises."""
+    """Return the format that meta.json's image key `kind` implies."""
     return _BY_KIND.get(kind, Format.OTHER)
 
 
-def check_format(path: Path, wanted: Format, *, shown: Path | None = None) -> None:
-    """Raise ConfigError unless `path` holds a file of `wanted`; messages name `shown` when given."""
+def check_format(path: Path, wanted: Format, *, shown: Path | None = None, linked: bool = False) -> None:
+    """Raise ConfigError unless `path` is a file of format `wanted`. Messages name `shown` when given.
+
+    `linked` allows a qcow2 whose backing or data file lies in another directory.
+    """
     name = shown or path
     try:
-        with path.open("rb") as handle:
+        with open_user_file(path) as handle:
             head = handle.read(_HEAD)
         size = path.stat().st_size
     except OSError as error:
@@ -66,7 +70,9 @@ def check_format(path: Path, wanted: Format, *, shown: Path | None = None) -> No
         raise ConfigError("the file is empty", file=name, hint="build or download it again")
     match wanted:
         case Format.QCOW2:
-            _check_qcow2(head, name)
+            if head[:4] != MAGIC:
+                raise ConfigError("not a qcow2 image", file=name, hint=_looks_like(head))
+            check_qcow2(path, shown=name, linked=linked)
         case Format.RAW:
             _check_raw(head, size, name)
         case Format.ISO:
@@ -79,20 +85,8 @@ def check_format(path: Path, wanted: Format, *, shown: Path | None = None) -> No
             pass
 
 
-def _check_qcow2(head: bytes, name: Path) -> None:
-    if head[:4] != QCOW2_MAGIC:
-        raise ConfigError("not a qcow2 image", file=name, hint=_looks_like(head))
-    version = int.from_bytes(head[4:8], "big")
-    if version not in (2, 3):
-        raise ConfigError(
-            f"qcow2 version {version} is unknown",
-            file=name,
-            hint="versions 2 and 3 exist; the file may be damaged",
-        )
-
-
 def _check_raw(head: bytes, size: int, name: Path) -> None:
-    if head[:4] == QCOW2_MAGIC:
+    if head[:4] == MAGIC:
         raise ConfigError(
             "named a raw disk, but is a qcow2 image", file=name, hint="rename it to end in .qcow2"
         )
@@ -105,7 +99,7 @@ def _check_raw(head: bytes, size: int, name: Path) -> None:
 
 
 def _looks_like(head: bytes) -> str:
-    if head[:4] == QCOW2_MAGIC:
+    if head[:4] == MAGIC:
         return "it is a qcow2 image"
     if head[_ISO_MAGIC_AT : _ISO_MAGIC_AT + 5] == b"CD001":
         return "it is an ISO image; give it with --qemu-iso"

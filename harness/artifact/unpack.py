@@ -1,4 +1,4 @@
-"""Decompress a file as a stream, hashing what comes out and leaving holes where it is zero."""
+"""Streaming decompression that hashes the output and writes zeros as holes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ZEROS = bytes(_BLOCK)
 
 
 class Compression(StrEnum):
-    """The compressions builds use; the value is the file name's suffix."""
+    """The compressions that builds use. The value is the suffix of the file name."""
 
     GZIP = ".gz"
     XZ = ".xz"
@@ -32,7 +32,7 @@ class Compression(StrEnum):
 
     @classmethod
     def of(cls, path: Path) -> Compression | None:
-        """Told from the file name, as meta.json's own tools tell it."""
+        """Return the compression that the file name's suffix names, as meta.json's own tools do, or None."""
         try:
             return cls(path.suffix)
         except ValueError:
@@ -40,10 +40,10 @@ class Compression(StrEnum):
 
 
 def unpack(source: Path, target: Path, compression: Compression) -> str:
-    """Write `source` decompressed to `target` and return the SHA-256 of what was written.
+    """Decompress `source` to `target` and return the SHA-256 of the output.
 
-    Holds a megabyte in memory at a time. Damaged input raises ConfigError, a full disk
-    InfrastructureError; `target` is the caller's to remove.
+    Uses about a megabyte of memory. Raises ConfigError for damaged input and InfrastructureError for a full
+    disk; the caller then removes `target`.
     """
     digest = hashlib.sha256()
     try:

@@ -1,4 +1,4 @@
-"""Ignition configs: `IgnitionConfig`, the pieces we add to a test's own, and Butane translation."""
+"""Ignition configs: `IgnitionConfig`, and the configs that we add to a test's own."""
 
 from harness.ignition import additions
 from harness.ignition.config import IgnitionConfig

@@ -1,4 +1,4 @@
-"""What the harness adds to a test's config, each piece a config of its own to be merged in.
+"""Configs that the harness merges into a test's config, one for each purpose.
 
 All are spec 3.0.0, so that merging never raises a config's version.
 """
@@ -15,19 +15,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from harness.errors import ConfigError
 from harness.ignition import dataurl
 from harness.ignition.config import IgnitionConfig
-from harness.ignition.journal import JournalFormat, stream_unit
+from harness.ignition.journal import stream_unit
 from harness.ignition.schema import Object
 
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 _ECDSA_KEY = "/etc/ssh/ssh_host_ecdsa_key"
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of the group of NIST's curve P-256 (FIPS 186-4, D.1.2.3)."""
+"""The order of the group of NIST's curve P-256 (FIPS 186-4, D.1.2.3)."""
 SERIAL_TERMINALS = ("ttyS0", "ttyAMA0", "hvc0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestFile:
-    """A file to be written in the guest, replacing what is there."""
+    """A file to be written in the guest. It replaces an existing file."""
 
     path: str
     content: bytes | str
@@ -37,14 +37,15 @@ class GuestFile:
 
 
 def ssh_access(user: str, public_key: str) -> IgnitionConfig:
-    """Let `user` log in with a key; the user is created when there is none."""
+    """Let `user` log in with a key; the user is created if missing."""
     return _config(passwd={"users": [{"name": user, "sshAuthorizedKeys": [public_key.strip()]}]})
 
 
 def host_key(private_pem: str, public: str) -> IgnitionConfig:
-    """Give sshd a known ed25519 host key, so that the machine can be told from any other.
+    """Give sshd a known ed25519 host key, which identifies the machine.
 
-    With it goes an ECDSA key that it determines: sshd starts when the guest has made what it lacks of these.
+    An ECDSA key derived from it goes with it: sshd starts only after the guest has generated the missing
+    ones.
     """
     return kola_files(
         [*_key_files(HOST_KEY, private_pem, public), *_key_files(_ECDSA_KEY, *_ecdsa(private_pem))]
@@ -59,19 +60,21 @@ def _key_files(path: str, private_pem: str, public: str) -> tuple[GuestFile, Gue
 
 
 def _ecdsa(secret: str) -> tuple[str, str]:
-    """The private (PEM, SEC 1) and public (OpenSSH) P-256 key that follow from `secret`, always the same."""
+    """Derive a P-256 key from `secret`: private key (PEM, SEC 1) and public key (OpenSSH), always the
+    same.
+    """
     number = int.from_bytes(hashlib.sha256(secret.encode()).digest(), "big")
     key = ec.derive_private_key(number % _P256_ORDER or 1, ec.SECP256R1())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     return private.decode(), key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-def journal_stream(port: str = "mantlejournal", format: JournalFormat = "json") -> IgnitionConfig:
+def journal_stream(port: str = "mantlejournal") -> IgnitionConfig:
     """Send the journal of each boot, from its first line, to the virtio-serial port of this name.
 
-    A machine without the port boots as if nothing had been added.
+    A machine without the port boots normally.
     """
-    name, contents = stream_unit(port, format)
+    name, contents = stream_unit(port)
     return unit(name, contents, enabled=True)
 
 
@@ -84,7 +87,7 @@ def autologin(user: str, terminals: Iterable[str] = SERIAL_TERMINALS) -> Ignitio
 
 
 def debug_systemd_unit(unit: str) -> IgnitionConfig:
-    """Have a unit that belongs to systemd log at debug level. `.service` may be left out."""
+    """Set the log level of a systemd unit to debug. The suffix `.service` may be omitted."""
     name = unit if "." in unit else f"{unit}.service"
     return dropin(name, "10-kola-debug.conf", "[Service]\nEnvironment=SYSTEMD_LOG_LEVEL=debug\n")
 
@@ -92,10 +95,6 @@ def debug_systemd_unit(unit: str) -> IgnitionConfig:
 def kola_files(files: Iterable[GuestFile]) -> IgnitionConfig:
     """Write files, gzipped when that is smaller."""
     return _config(storage={"files": [_file(file) for file in files]})
-
-
-def hostname(name: str) -> IgnitionConfig:
-    return kola_files([GuestFile(path="/etc/hostname", content=f"{name}\n")])
 
 
 def host_names(hosts: Iterable[tuple[str, str]]) -> IgnitionConfig:
@@ -106,12 +105,12 @@ def host_names(hosts: Iterable[tuple[str, str]]) -> IgnitionConfig:
 
 
 def hosts_lines(hosts: Iterable[tuple[str, str]]) -> str:
-    """Lines of hosts(5)."""
+    """Return lines in the format of hosts(5)."""
     return "".join(f"{address} {name}\n" for address, name in hosts)
 
 
 def unit(name: str, contents: str | None = None, enabled: bool | None = None) -> IgnitionConfig:
-    """Write a systemd unit, or with no contents only enable or disable one that exists."""
+    """Write a systemd unit; without contents, only enable or disable an existing one."""
     entry: Object = {"name": name}
     if contents is not None:
         entry["contents"] = contents
@@ -121,7 +120,7 @@ def unit(name: str, contents: str | None = None, enabled: bool | None = None) ->
 
 
 def dropin(unit: str, name: str, contents: str) -> IgnitionConfig:
-    """Add to a systemd unit; `name` ends in .conf."""
+    """Add a drop-in to a systemd unit; `name` ends in .conf."""
     return _config(systemd={"units": [{"name": unit, "dropins": [{"name": name, "contents": contents}]}]})
 
 

@@ -1,4 +1,4 @@
-"""`data:` URLs (RFC 2397): how file contents travel inside a config."""
+"""`data:` URLs (RFC 2397), which carry file contents inside a config."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 def encode(content: bytes, *, compress: bool = True) -> tuple[str, str]:
     """Return the shortest of percent, base64 and gzip-base64 encoding, and the `compression` it needs.
 
-    That is "" or "gzip"; write it even when empty, or a merge could inherit another one.
+    `compression` is "" or "gzip". Write it even when empty; otherwise a merge could inherit another one.
     """
     url = percent_encode(content)
     plain = "data:;base64," + base64.b64encode(content).decode()
     if len(plain) < len(url):
         url = plain
     if compress:
-        # Without a time stamp, so that equal input gives equal output.
+        # No time stamp, so that equal input gives equal output.
         packed = "data:;base64," + base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
         if len(packed) + _COMPRESSION_KEY_COST < len(url):
             return packed, "gzip"
@@ -38,7 +38,7 @@ def encode(content: bytes, *, compress: bool = True) -> tuple[str, str]:
 
 
 def decode(url: str) -> bytes:
-    """Return the bytes of a data URL as they travel (still gzipped, if they were); raise ValueError."""
+    """Return the bytes of a data URL, still gzipped if they were. Raises ValueError."""
     header = _HEADER.match(url)
     if header is None:
         raise ValueError("invalid data URL")
@@ -56,7 +56,7 @@ def decode(url: str) -> bytes:
 
 
 def unpack(url: str, compression: str | None) -> bytes:
-    """Return the contents as the guest would see them; raise ValueError when they cannot be read."""
+    """Return the contents as the guest would see them. Raises ValueError when they cannot be decoded."""
     content = decode(url)
     if compression != "gzip":
         return content
@@ -67,5 +67,5 @@ def unpack(url: str, compression: str | None) -> bytes:
 
 
 def percent_encode(content: bytes) -> str:
-    """The encoding of Ignition 3.0 times: whatever the size, percent escapes."""
+    """Encode with percent escapes whatever the size, as was done in the days of Ignition 3.0."""
     return "data:," + quote(content, safe=_UNRESERVED)

@@ -1,4 +1,4 @@
-"""What a check of a config has to say, and where in the document it applies."""
+"""Findings of a config check, with their place in the document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One error or warning; `path` is `$.storage.files.0.mode`, `line` counts from 1 if known."""
+    """An error or warning. `path` looks like `$.storage.files.0.mode`; `line` counts from 1 if known."""
 
     severity: Severity
     path: str
@@ -37,7 +37,7 @@ def dotted(path: Path) -> str:
 
 
 def undotted(path: str) -> Path:
-    """The inverse of `dotted` for keys of a config, which have no dots."""
+    """Return the inverse of `dotted` for keys of a config, which contain no dots."""
     return tuple(int(part) if part.isdigit() else part for part in path.split(".")[1:])
 
 

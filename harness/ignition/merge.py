@@ -1,4 +1,4 @@
-"""Merging two configs as Ignition does, and lifting a config to a later spec version.
+"""Merging of two configs as Ignition does it, and lifting of a config to a later spec version.
 
 Rules: Ignition's operator notes on merging and the behaviour of its public `config/merge`.
 """
@@ -16,12 +16,12 @@ _SPECIAL_MODE_BITS = 0o7000
 
 
 def merge_trees(parent: Object, child: Object) -> Object:
-    """Merge two trees of one spec version; the child's word counts."""
+    """Merge two trees of the same spec version. The child takes precedence."""
     return _merge(parent, child, CONFIG)
 
 
 def lift(tree: Object, old: SpecVersion, new: SpecVersion) -> Object:
-    """Translate a tree to a later version so that it means the same there."""
+    """Translate a tree to a later version so that its meaning stays the same."""
     lifted = copy.deepcopy(tree)
     if old < new:
         lifted.setdefault("ignition", {})["version"] = str(new)
@@ -59,7 +59,7 @@ def _merge(parent: Object, child: Object, struct: Struct) -> Object:
 
 
 def _claimed_keys(child: Object, struct: Struct) -> dict[str, dict[str, str]]:
-    """For each key space of the child: which of its lists holds a key."""
+    """Map each key space of the child to its keys, and each key to the list that holds it."""
     claimed: dict[str, dict[str, str]] = {}
     for name, field in struct.fields.items():
         if field.many and not field.appends:

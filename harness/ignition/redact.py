@@ -1,4 +1,4 @@
-"""Taking secrets out of a config before it is kept beside results."""
+"""Removal of secrets from a config before it is stored with results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRET_FOLDERS = ("/etc/luks/", "/etc/cryptsetup-keys.d/")
 
 
 def redact_tree(tree: Object) -> Object:
-    """A copy in which every secret is the word REDACTED and all else is as it was."""
+    """Return a copy in which every secret is replaced by the word REDACTED."""
     clean = copy.deepcopy(tree)
     passwd = clean.get("passwd", {})
     for account in (*passwd.get("users", []), *passwd.get("groups", [])):
@@ -69,7 +69,7 @@ def _redact_transport(resource: Object) -> None:
 
 
 def _strip_credentials(entry: Object, key: str) -> None:
-    """`https://user:password@host/` keeps its host only."""
+    """Remove user and password from `https://user:password@host/`."""
     scheme, separator, rest = str(entry.get(key, "")).partition("://")
     authority, slash, path = rest.partition("/")
     if separator and "@" in authority and scheme != "data":

@@ -1,4 +1,4 @@
-"""The shape of an Ignition config: which keys there are, since when, and how lists of them merge.
+"""The schema of an Ignition config: its keys, the version that introduced each, and how lists merge.
 
 One table drives parsing, merging and validation. Format: Ignition's configuration specifications 3.0 to 3.6.
 """
@@ -22,7 +22,7 @@ class Scalar(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key. `since` is the spec minor that brought it.
+    """A key of a config. `since` is the spec minor that introduced it.
 
     Lists merge by key unless `appends`; lists with the same `handle` share one key space.
     """
@@ -93,7 +93,7 @@ def _resource(name: str, compression_since: int) -> Struct:
 
 RESOURCE = _resource("resource", 0)
 REFERENCE = _resource("reference", 1)
-"""As a resource, but in 3.0 a bare source and hash: merged configs and certificate authorities."""
+"""A resource, but in 3.0 a bare source and hash: merged configs and certificate authorities."""
 
 OWNER = Struct("owner", {"id": _number(), "name": _text()})
 _NODE = {"group": _one(OWNER), "overwrite": _flag(), "path": _text(), "user": _one(OWNER)}

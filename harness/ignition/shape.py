@@ -1,20 +1,24 @@
-"""Checking a JSON tree against the schema's types, and dropping what Ignition would not see."""
+"""Type checks of a JSON tree against the schema. Keys that Ignition ignores are dropped."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from harness.errors import ConfigError
 from harness.ignition.findings import Finding, Path, dotted, warning
 from harness.ignition.schema import CONFIG, Field, Object, Scalar, Struct
 from harness.ignition.version import SpecVersion
+from harness.util.quote import quote
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def shape(document: Any, version: SpecVersion) -> tuple[Object, tuple[Finding, ...]]:
     """Return the tree with known keys only, and a warning for each key the version does not have.
 
-    Raise ConfigError naming the JSON path where a value has the wrong type. As in Ignition, null is the same
-    as an absent key, and an empty object or list the same as none.
+    Raises ConfigError with the JSON path of a value of the wrong type. As in Ignition, null equals an absent
+    key, and an empty object or list equals none.
     """
     findings: list[Finding] = []
     tree = _object(document, CONFIG, version, (), findings)
@@ -62,16 +66,18 @@ def _single(
             return _object(value, kind, version, path, findings)
         case Scalar.STRING if not isinstance(value, str):
             raise _mismatch(path, "a string", value)
+        case Scalar.STRING if _SURROGATE.search(value):
+            raise ConfigError(f"{dotted(path)}: half a character of UTF-16 (\\ud800 to \\udfff)")
         case Scalar.BOOLEAN if not isinstance(value, bool):
             raise _mismatch(path, "true or false", value)
         case Scalar.INTEGER if not isinstance(value, int) or isinstance(value, bool):
             raise _mismatch(path, "a whole number", value)
         case Scalar.INTEGER if not -(2**63) <= value < 2**63:
-            raise ConfigError(f"{dotted(path)}: {value} is too large a number")
+            raise ConfigError(f"{dotted(path)}: {quote(value)} is too large a number")
     return value
 
 
 def _mismatch(path: Path, wanted: str, value: Any) -> ConfigError:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    found = names.get(type(value), f"the number {value}")
+    found = names.get(type(value), f"the number {quote(value)}")
     return ConfigError(f"{dotted(path)}: must be {wanted}, not {found}")

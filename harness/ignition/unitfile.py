@@ -1,4 +1,4 @@
-"""Reading systemd unit files as strictly, and as leniently, as Ignition's parser does."""
+"""A parser of systemd unit files, exactly as strict as Ignition's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class UnitOption:
 
 
 def parse_unit(text: str) -> tuple[UnitOption, ...]:
-    """Return the options in order; raise ValueError for what Ignition would refuse."""
+    """Return the options in order. Raises ValueError for text that Ignition would refuse."""
     return tuple(_Reader(text).options())
 
 

@@ -1,4 +1,4 @@
-"""URLs a config may name, judged as Go's net/url and Ignition judge them."""
+"""Checks of URLs in a config, by the rules of Go's net/url and Ignition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ARN_PARTS = 6
 
 
 def scheme_of(url: str) -> str:
-    """The scheme in lower case, "" if there is none; raise ValueError when the URL does not parse."""
+    """Return the scheme in lower case, "" if there is none. Raises ValueError when the URL does not parse."""
     if _CONTROL.search(url) or url.startswith(":"):
         raise ValueError("the URL cannot be parsed")
     match = _SCHEME.match(url)
@@ -37,7 +37,7 @@ def scheme_of(url: str) -> str:
 
 
 def fault(url: str, minor: int) -> str | None:
-    """What is wrong with a resource URL under spec 3.`minor`, or None."""
+    """Return the error in a resource URL under spec 3.`minor`, or None."""
     try:
         scheme = scheme_of(url)
         if scheme == "data":

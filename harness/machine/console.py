@@ -1,29 +1,33 @@
-"""The serial console as a person would use it: read what it shows, type, wait for a prompt."""
+"""The serial console as a person would use it: read it, type, wait for a prompt."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
 from harness.errors import DeadlineExceeded
 from harness.machine.instance import Instance
+from harness.util import ansi
 from harness.util.deadline import Deadline
-
-_HIDDEN = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|\r")
 
 
 class Console:
-    """Reads on from where the last `expect` ended."""
+    """The reader and writer of a serial console. Each `expect` continues after the previous match.
 
-    def __init__(self, instance: Instance) -> None:
+    `deadline` turns seconds on the machine's scale into a Deadline.
+    """
+
+    def __init__(self, instance: Instance, deadline: Callable[[float], Deadline] = Deadline) -> None:
         self._instance = instance
+        self._deadline = deadline
         self._position = 0
 
     def text(self, lines: int = 20) -> str:
-        """The last lines shown."""
+        """Return the last lines shown."""
         return self._instance.console.text(lines)
 
     def discard(self) -> None:
-        """Leave out what was shown so far: the next `expect` is about what comes now."""
+        """Skip all output so far: the next `expect` matches only later output."""
         self._position = self._instance.console.total
 
     def send(self, text: str) -> None:
@@ -33,11 +37,13 @@ class Console:
     def send_line(self, text: str = "") -> None:
         self.send(text + "\r")
 
-    def expect(self, pattern: str, *, deadline: Deadline) -> re.Match[str]:
-        """Wait until the console shows `pattern` after what was matched last; colours are stripped.
+    def expect(self, pattern: str, *, timeout: float = 60) -> re.Match[str]:
+        """Wait until the console shows `pattern` after the previous match.
 
-        Raises DeadlineExceeded with the last lines, or the machine's fatal incident.
+        Colours, terminal titles and carriage returns are stripped. `timeout` is seconds on the machine's
+        scale. Raises DeadlineExceeded with the last lines, or the incident that ended the machine.
         """
+        deadline = self._deadline(timeout)
         expression = re.compile(pattern)
         tail = self._instance.console
         while True:
@@ -47,8 +53,7 @@ class Console:
             if found is not None:
                 self._position = total - shown.left_after(found.end())
                 return found
-            if self._instance.incidents.fatal is not None:
-                raise self._instance.incidents.fatal.error(tail.text(15))
+            self._instance.incidents.check(lambda: tail.text(15))
             if deadline.expired:
                 raise DeadlineExceeded(
                     f"waiting for the console to show {pattern!r}",
@@ -59,16 +64,23 @@ class Console:
 
 
 class _Shown:
-    """What a reader sees of raw output, and where in it each character came from."""
+    """Raw output as a reader sees it, with the raw position of each character."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
-        self._hidden = [found.span() for found in _HIDDEN.finditer(raw)]
-        # Bytes that are no UTF-8 stay one character each, so that lengths can be told again.
-        self.text = _HIDDEN.sub(b"", raw).decode(errors="surrogateescape")
+        self._hidden = ansi.hidden(raw)
+        # Bytes that are not UTF-8 become one character each, so that raw lengths can be recomputed.
+        self.text = b"".join(self._seen()).decode(errors="surrogateescape")
+
+    def _seen(self) -> Iterator[bytes]:
+        position = 0
+        for start, end in self._hidden:
+            yield self._raw[position:start]
+            position = end
+        yield self._raw[position:]
 
     def left_after(self, character: int) -> int:
-        """How many raw bytes follow the character at this index."""
+        """Return the number of raw bytes after the character at this index."""
         position = len(self.text[:character].encode(errors="surrogateescape"))
         for start, end in self._hidden:
             if start >= position:

@@ -1,4 +1,4 @@
-"""Small views of things inside a guest: units, files."""
+"""Units and files of a guest, as test authors handle them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unit:
-    """A systemd unit of a machine; every property is asked anew."""
+    """A systemd unit of a guest. Each property queries the guest again."""
 
     machine: Machine
     name: str
@@ -30,7 +30,7 @@ class Unit:
 
     @property
     def enabled_state(self) -> str:
-        """As `systemctl is-enabled` words it: enabled, disabled, static, masked, not-found …"""
+        """The answer of `systemctl is-enabled`: enabled, disabled, static, masked, not-found and so on."""
         return self.machine.run(["systemctl", "is-enabled", self.name]).stdout.strip() or "not-found"
 
     def start(self) -> None:
@@ -47,8 +47,11 @@ class Unit:
             ["systemctl", "status", "--no-pager", "--lines=40", self.name], sudo=True
         ).stdout
 
-    def wait_active(self, seconds: float = 60) -> None:
-        """Until active; fails at once when it is `failed`, as it will not come any more."""
+    def wait_active(self, timeout: float = 60) -> None:
+        """Wait until the unit is active.
+
+        Fails at once when it is `failed`, since it will not become active later.
+        """
 
         def state() -> str | None:
             now = self.active_state
@@ -56,7 +59,7 @@ class Unit:
                 raise MachineFailure("failed-unit", f"unit {self.name} has failed", evidence=self.status())
             return now if now == "active" else None
 
-        self.machine.deadline(seconds).poll(
+        self.machine.deadline(timeout).poll(
             state,
             step=f"waiting for {self.name} to be active",
             interval=0.5,
@@ -66,7 +69,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class File:
-    """A path in a guest; every property is asked anew, as root."""
+    """A path in a guest. Each property queries the guest again, as root."""
 
     machine: Machine
     path: str
@@ -84,7 +87,7 @@ class File:
 
     @property
     def owner(self) -> str:
-        """`user:group`"""
+        """Owner and group as `user:group`."""
         return self._stat("%U:%G")
 
     @property

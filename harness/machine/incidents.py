@@ -1,25 +1,30 @@
-"""What went wrong with a machine while somebody may have been waiting for it."""
+"""Problems of a machine that were noticed while something may have been waiting for it."""
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.errors import HarnessError, InfrastructureError, MachineFailure
 
 UNASKED_REBOOT = "unasked-reboot"
+POWERED_OFF = "powered-off"
+
+# logind's message for a shutdown without a reboot (systemd: src/login/logind-dbus.c).
+_OFF = re.compile(r"power(?:ing)? (?:off|down)")
 
 
 @dataclass(frozen=True)
 class Incident:
-    """One thing seen on a console, a journal, or of QEMU itself.
+    """A problem seen on a console, in a journal, or in QEMU itself.
 
-    A `fatal` one means the guest will never answer again. `name` is stable: tests opt out by it.
+    After a `fatal` incident the guest will never answer again. `cause` is stable: tests opt out by it.
     """
 
-    name: str
+    cause: str
     message: str
     source: str
     fatal: bool = False
@@ -28,12 +33,12 @@ class Incident:
 
     def error(self, evidence: str = "") -> HarnessError:
         if self.infrastructure:
-            return InfrastructureError(self.message, cause=self.name, evidence=evidence)
-        return MachineFailure(self.name, f"{self.message} ({self.source})", evidence=evidence)
+            return InfrastructureError(self.message, cause=self.cause, evidence=evidence)
+        return MachineFailure(self.cause, f"{self.message} ({self.source})", evidence=evidence)
 
 
 class Incidents:
-    """The incidents of one machine: reported by its threads, read by whoever waits.
+    """The incidents of one machine, reported by its threads and read by waiting code.
 
     `wake` is set whenever a fatal incident arrives.
     """
@@ -47,28 +52,41 @@ class Incidents:
         self._staying_up = False
         self.wake = threading.Event()
 
-    def expect(self, names: Collection[str]) -> None:
-        """A test brings incidents of these names about on purpose: none of them ends the machine."""
+    def expect(self, causes: Collection[str]) -> None:
+        """Declare incidents of these causes as intended by the test: none of them ends the machine."""
         with self._lock:
-            self._expected = frozenset(names)
+            self._expected = frozenset(causes)
+
+    def expects(self, cause: str) -> bool:
+        """Return True when the test declared incidents of this name as intended."""
+        with self._lock:
+            return cause in self._expected
 
     def depart(self, sign: str, source: str) -> None:
-        """The guest leaves the boot it is in, as `sign` of `source` shows. Once a boot or more often."""
+        """Record that the guest is leaving the current boot, as `sign` in `source` shows.
+
+        May be called several times per boot.
+        """
         with self._lock:
             self._departures += 1
             forbidden = self._staying_up
         if forbidden:
-            self.report(Incident(UNASKED_REBOOT, sign, source, fatal=True))
+            cause = POWERED_OFF if _OFF.search(sign) else UNASKED_REBOOT
+            self.report(Incident(cause, sign, source, fatal=True))
+
+    def power_off(self, source: str) -> None:
+        """Report that the guest switched its machine off. It will never answer again, by its own doing."""
+        self.report(Incident(POWERED_OFF, "the guest switched the machine off", source, fatal=True))
 
     @property
     def departures(self) -> int:
-        """How many signs there were that the guest leaves a boot."""
+        """Number of signs so far that the guest is leaving a boot."""
         with self._lock:
             return self._departures
 
     @contextmanager
     def staying_up(self) -> Iterator[None]:
-        """While inside, nobody has asked for a reboot: one is fatal, whoever waits is told at once."""
+        """Context in which nobody has requested a reboot: a reboot is a fatal incident there."""
         self._staying_up = True
         try:
             yield
@@ -77,7 +95,7 @@ class Incidents:
 
     def report(self, incident: Incident) -> None:
         with self._lock:
-            fatal = incident.fatal and incident.name not in self._expected
+            fatal = incident.fatal and incident.cause not in self._expected
             self._all.append(incident)
             if fatal and self._fatal is None:
                 self._fatal = incident
@@ -90,8 +108,19 @@ class Incidents:
         with self._lock:
             return self._fatal
 
+    def latest(self, cause: str) -> Incident | None:
+        """Return the newest incident of this cause since the last `take`, or None."""
+        with self._lock:
+            return next((incident for incident in reversed(self._all) if incident.cause == cause), None)
+
+    def check(self, evidence: Callable[[], str] = str) -> None:
+        """Raise the incident that ended the machine, if any. `evidence` returns text for its message."""
+        fatal = self.fatal
+        if fatal is not None:
+            raise fatal.error(evidence()) from None
+
     def take(self) -> list[Incident]:
-        """All incidents since the last call, oldest first."""
+        """Return and forget all incidents since the last call, oldest first."""
         with self._lock:
             taken, self._all = self._all, []
             return taken

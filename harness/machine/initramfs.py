@@ -1,4 +1,4 @@
-"""What the initramfs sends when Ignition fails: its journal as JSON lines, ended by `{}`."""
+"""The initramfs channel: a failed initramfs sends its journal as JSON lines, ended by `{}`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from harness.machine.streams import LineSplitter
 
 
 class InitramfsChannel:
-    """A reader of the virtio port; reports one fatal incident: why Ignition, or else which unit, gave up."""
+    """A reader of the virtio port.
+
+    It reports one fatal incident: the error of Ignition, or else of the failed unit.
+    """
 
     def __init__(self, path: Path, report: Callable[[Incident], None]) -> None:
         self._path = path
@@ -38,7 +41,7 @@ class InitramfsChannel:
         if entry is None:
             return
         self._seen = True
-        # Where Ignition finds no syslog, its levels are words.
+        # Without syslog, Ignition writes its levels as words.
         critical = entry.priority <= 3 or entry.message.startswith("CRITICAL")
         if entry.identifier == "ignition" and critical:
             self._ignition = entry.message
@@ -49,12 +52,12 @@ class InitramfsChannel:
         if self._done:
             return
         self._done = True
-        # Ignition's last word may be missing: nothing makes journald write it before the journal is read.
+        # Ignition's last message may be missing: nothing makes journald write it before the journal is read.
         reason = self._ignition or self._unit
         why = f": {reason}" if reason else ""
         self._report(
             Incident(
-                name="initramfs-failure",
+                cause="initramfs-failure",
                 message=f"entered emergency.target in initramfs{why}",
                 source="initramfs journal",
                 fatal=True,

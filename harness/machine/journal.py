@@ -1,4 +1,6 @@
-"""The guest's journal as it streams in: a text file, a searchable memory, a source of incidents."""
+"""The guest's journal as it arrives: written to a text file, kept searchable in memory, a source of
+incidents.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from harness.util.deadline import Deadline
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One journal message (systemd.journal-fields(7))."""
+    """A journal message (systemd.journal-fields(7))."""
 
     time: datetime | None
     identifier: str
@@ -31,7 +33,7 @@ class JournalEntry:
 
     @classmethod
     def parse(cls, line: bytes) -> JournalEntry | None:
-        """From one line of `journalctl -o json`; None when the line is torn or no object."""
+        """Parse a line of `journalctl -o json`. Returns None when the line is torn or not an object."""
         try:
             fields = json.loads(line)
         except ValueError:
@@ -49,7 +51,7 @@ class JournalEntry:
         )
 
     def line(self) -> str:
-        """As `journalctl -o short-precise` would show it, in UTC."""
+        """Return the entry as `journalctl -o short-precise` would show it, in UTC."""
         stamp = self.time.strftime("%b %d %H:%M:%S.%f") if self.time else "-"
         pid = f"[{self.pid}]" if self.pid else ""
         return f"{stamp} {self.identifier}{pid}: {self.message}"
@@ -63,12 +65,12 @@ def _time(microseconds: Any) -> datetime | None:
 
 
 def _priority(text: str) -> int:
-    """syslog(3)'s level; whoever logs may write anything, which counts as info."""
+    """Parse a syslog(3) level. Any other text, which a logger may write, counts as info."""
     return int(text) if text in ("0", "1", "2", "3", "4", "5", "6", "7") else 6
 
 
 def _text(value: Any) -> str:
-    """A journal field is a string, a list of bytes when it is not UTF-8, or a list of repeated values."""
+    """Decode a journal field: a string, a list of bytes if not UTF-8, or a list of repeated values."""
     if isinstance(value, list):
         if all(isinstance(item, int) and 0 <= item < 256 for item in value):
             return bytes(value).decode(errors="replace")
@@ -77,13 +79,20 @@ def _text(value: Any) -> str:
 
 
 class Journal:
-    """Everything the guest logged so far. Filled by the stream's thread, read by anybody."""
+    """All entries the guest has logged so far. The stream's thread adds entries; any thread reads them."""
 
     def __init__(self, path: Path | None, on_text: Callable[[str], None] | None = None) -> None:
-        self._file = path.open("a", buffering=1, errors="replace") if path else None
+        self._file = path.open("a", buffering=1, encoding="utf-8", errors="replace") if path else None
         self._entries: list[JournalEntry] = []
         self._grown = threading.Condition()
         self._on_text = on_text
+        self._deadline: Callable[[float], Deadline] = Deadline
+        self._incidents: Incidents | None = None
+
+    def wait_with(self, deadline: Callable[[float], Deadline], incidents: Incidents) -> None:
+        """Make `wait_for` take its deadlines from `deadline` and end early on a fatal incident."""
+        self._deadline = deadline
+        self._incidents = incidents
 
     def add_line(self, line: bytes) -> None:
         entry = JournalEntry.parse(line)
@@ -99,7 +108,7 @@ class Journal:
             self._grown.notify_all()
 
     def preload_line(self, line: bytes) -> None:
-        """What a clone's template had logged: part of the story, judged already."""
+        """Add an entry that a clone's template had logged. It was judged already."""
         entry = JournalEntry.parse(line)
         if entry is None:
             return
@@ -110,13 +119,13 @@ class Journal:
 
     def close(self) -> None:
         if self._file is not None:
-            # What a full disk did not take was reported when it was written.
+            # The write error of a full disk was reported when it happened.
             with contextlib.suppress(OSError):
                 self._file.close()
 
     @property
     def position(self) -> int:
-        """How many entries there are; a mark for `entries(since=…)`."""
+        """Number of entries so far; usable as `entries(since=…)`."""
         with self._grown:
             return len(self._entries)
 
@@ -132,7 +141,7 @@ class Journal:
         ]
 
     def grep(self, pattern: str, *, since: int = 0) -> list[JournalEntry]:
-        """Entries whose message matches the regular expression."""
+        """Return the entries whose message matches the regular expression."""
         expression = re.compile(pattern)
         return [entry for entry in self.entries(since=since) if expression.search(entry.message)]
 
@@ -140,11 +149,16 @@ class Journal:
         self,
         pattern: str,
         *,
-        deadline: Deadline,
+        timeout: float = 60,
         since: int = 0,
-        incidents: Incidents | None = None,
     ) -> JournalEntry:
-        """The first entry matching `pattern`, waiting for it. Ends early on a fatal incident."""
+        """Wait for an entry that matches `pattern` and return it.
+
+        `timeout` is seconds on the machine's scale.
+
+        Raises DeadlineExceeded, or the incident that ended the machine.
+        """
+        deadline = self._deadline(timeout)
         expression = re.compile(pattern)
         position = since
         while True:
@@ -154,8 +168,8 @@ class Journal:
             for entry in fresh:
                 if expression.search(entry.message):
                     return entry
-            if incidents is not None and incidents.fatal is not None:
-                raise incidents.fatal.error()
+            if self._incidents is not None:
+                self._incidents.check()
             if deadline.expired:
                 last = self._entries[-1].message if self._entries else "an empty journal"
                 raise DeadlineExceeded(

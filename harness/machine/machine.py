@@ -1,56 +1,50 @@
-"""A machine under test: the vocabulary tests are written in."""
+"""A machine under test, with the operations that tests use."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
+import socket
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from harness.errors import HarnessError, MachineFailure
 from harness.machine import health
-from harness.machine.badness import PATTERNS
 from harness.machine.console import Console
 from harness.machine.guest import File, Unit
+from harness.machine.heartbeat import UNRESPONSIVE
+from harness.machine.incidents import POWERED_OFF
 from harness.machine.instance import Instance
 from harness.machine.journal import Journal
-from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
-from harness.machine.ssh import (
-    AuthenticationRefused,
-    CommandFailed,
-    Completed,
-    ConnectionLost,
-    SshConnection,
-    SshKey,
+from harness.machine.lines import LineChannel
+from harness.machine.probe import Since
+from harness.machine.sessions import (
+    BOOT_SECONDS,
+    COMMAND_SECONDS,
+    CONNECT_SECONDS,
+    DOWN_SECONDS,
+    READ_BOOT_ID,
+    Access,
+    Session,
+    Sessions,
 )
+from harness.machine.signs import PATTERNS
+from harness.machine.ssh import CommandFailed, Completed, ConnectionLost, SshKey
 from harness.util.deadline import Deadline
 
-BOOT_SECONDS = 600.0
-COMMAND_SECONDS = 300.0
-DOWN_SECONDS = 120.0
-HOPELESS_SECONDS = 15.0
-NOLOGIN_SECONDS = 5.0
+T = TypeVar("T")
 
-# Statuses by which a command says no; higher ones, it may have been killed as the machine goes down.
+# Exit statuses 1–125: the command refused. Above that it may have been killed during shutdown.
 _REFUSALS = range(1, 126)
 
 
-@dataclass(frozen=True)
-class Access:
-    """How the harness gets in: as `user` with `key`, expecting the guest to show `host_key`."""
-
-    user: str
-    key: SshKey
-    host_key: SshKey | None
-
-
 class Machine:
-    """One running guest. Times are seconds, multiplied by `scale` on slow accelerators.
+    """A running guest. Times are seconds, multiplied by `scale` on slow accelerators.
 
-    `how` says how it came to be: `cold`, `clone`, `first boot from template`. A test that breaks it on
-    purpose sets `unchecked`, and no health check follows the test.
+    `how` names its origin: `cold`, `clone`, `first boot from template`. A test that breaks the machine on
+    purpose sets `unchecked`; then no health check follows the test.
     """
 
     def __init__(
@@ -65,26 +59,42 @@ class Machine:
         self.instance = instance
         self.access = access
         self.how = how
-        self.console = Console(instance)
+        self.console = Console(instance, self.deadline)
+        instance.journal.wait_with(self.deadline, instance.incidents)
         self._scale = scale
         self._publish = publish
         self._limit: Deadline | None = None
-        self._connection: SshConnection | None = None
-        self._boot_id = ""
-        self._since = Since()
+        self.sessions = Sessions(instance, access, scale=scale, deadline=self.deadline, publish=publish)
+        self._channels: dict[str, LineChannel] = {}
+        self._waited_for = ""
         self._journal_mark = 0
         self.unchecked = False
 
     # Time
 
     def deadline(self, seconds: float) -> Deadline:
-        """`seconds` from now on this machine's scale, within the running test's limit."""
+        """Return a deadline `seconds` from now on this machine's scale, within the running test's limit."""
         scaled = seconds * self._scale
         return self._limit.sub(scaled) if self._limit is not None else Deadline(scaled)
 
     def limit(self, deadline: Deadline | None) -> None:
-        """The deadline of the test that holds this machine; nothing here waits beyond it."""
+        """Set the deadline of the test that holds this machine. No wait of this machine outlasts it."""
         self._limit = deadline
+
+    def poll(
+        self,
+        probe: Callable[[], T | None],
+        *,
+        timeout: float,
+        step: str,
+        interval: float = 0.5,
+        last_seen: Callable[[], str] = str,
+    ) -> T:
+        """Call `probe` every `interval` seconds until it returns something other than None or False.
+
+        Returns that. Raises DeadlineExceeded, which names `step` and the value of `last_seen`.
+        """
+        return self.deadline(timeout).poll(probe, step=step, interval=interval, last_seen=last_seen)
 
     # Getting in
 
@@ -96,10 +106,25 @@ class Machine:
     def journal(self) -> Journal:
         return self.instance.journal
 
+    def channel(self, name: str) -> LineChannel:
+        """Return the reader of an additional channel, the same one at each call.
+
+        Raises ConfigError when the machine has no such channel.
+        """
+        if name not in self._channels:
+            log = self.instance.lines(name)
+            self._channels[name] = LineChannel(name, log, self.instance.incidents, self.deadline)
+        return self._channels[name]
+
     @property
     def boot_id(self) -> str:
-        """The kernel's boot id (random(4)), as read when the connection was made."""
-        return self._boot_id
+        """The kernel's boot id (random(4)), read when the connection was made."""
+        return self.sessions.boot_id
+
+    @property
+    def scale(self) -> float:
+        """The factor by which this machine's times are multiplied: 1 where guests run at full speed."""
+        return self._scale
 
     def connect(
         self,
@@ -107,79 +132,42 @@ class Machine:
         user: str | None = None,
         key: SshKey | None = None,
         password: str | None = None,
-        deadline: Deadline | None = None,
-    ) -> SshConnection:
-        """Another connection, the caller's to close. With `password` that is what is tried.
+        timeout: float = CONNECT_SECONDS,
+    ) -> Session:
+        """Open another connection, which the caller closes. With `password`, the login uses it.
 
         Raises AuthenticationRefused.
         """
-        limit = deadline or self.deadline(60)
-        connected = wait_for_banner(
-            self.instance, self._since, deadline=limit, grace=HOPELESS_SECONDS * self._scale
-        )
-        return SshConnection.open(
-            connected,
-            user=user or self.access.user,
-            key=None if password is not None else key or self.access.key,
-            password=password,
-            host_key=self.access.host_key,
-            incidents=self.instance.incidents,
-            deadline=limit,
-        )
+        connection = self.sessions.open(self.deadline(timeout), user=user, key=key, password=password)
+        return Session(connection, self.deadline)
 
-    def wait_reachable(self, deadline: Deadline | None = None) -> None:
-        """Until a command has run over SSH. Ends early with the cause when that can no longer be."""
-        limit = deadline or self.deadline(BOOT_SECONDS)
-        started = time.monotonic()
-        barred: Deadline | None = None
-        wait_for_sshd(self.instance, self._since, deadline=limit)
-        while True:
-            try:
-                self._connection = self.connect(deadline=limit)
-                self._boot_id = self._connection.run(
-                    "cat /proc/sys/kernel/random/boot_id", deadline=limit
-                ).stdout.strip()
-            except ConnectionLost as error:
-                limit.check("waiting for the first SSH command", str(error))
-                continue
-            except AuthenticationRefused as error:
-                # Logins are barred (pam_nologin) until the system is up.
-                barred = self.deadline(NOLOGIN_SECONDS) if barred is None else barred
-                if barred.expired:
-                    raise MachineFailure(
-                        "ssh-auth-refused",
-                        f"the guest does not take the key Ignition gave {error.user}: {error}",
-                        evidence=self.instance.console.text(10),
-                    ) from None
-                self.instance.incidents.wake.wait(0.5)
-                continue
-            break
-        self._publish("reachable", {"seconds": time.monotonic() - started, "boot_id": self._boot_id})
+    def socket_to_sshd(self, timeout: float = CONNECT_SECONDS) -> socket.socket:
+        """Return a new TCP connection on which sshd has sent its banner. The caller closes it."""
+        return self.sessions.socket_to_sshd(self.deadline(timeout))
+
+    @property
+    def waited_for_cpu(self) -> float:
+        """Seconds for which the guest has waited for a CPU of its host so far."""
+        return time.monotonic() - self.instance.clock()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the guest's last sign of life on the current connection; 0 without one."""
+        return self.sessions.silence
+
+    def wait_reachable(self, timeout: float = BOOT_SECONDS) -> None:
+        """Wait until a command has run over SSH. Raises the cause early when that has become impossible."""
+        self.sessions.wait_reachable(self.deadline(timeout))
 
     def wait_resumed(self, boot_id: str, seed: bytes, now: float) -> None:
-        """Until a resumed guest answers; sets its clock to `now` (epoch seconds) and stirs in `seed`.
-
-        Raises MachineFailure `clone-mismatch` when it is not the boot that was frozen.
-        """
-        limit = self.deadline(BOOT_SECONDS)
-        started = time.monotonic()
-        self._connection = self.connect(deadline=limit)
-        script = (
-            "cat /proc/sys/kernel/random/boot_id; sudo -n sh -c 'date -s @{} >/dev/null; cat >/dev/urandom'"
-        )
-        answer = self._connection.run(script.format(f"{now:.3f}"), deadline=limit, input=seed)
-        self._boot_id = answer.stdout.strip()
-        if self._boot_id != boot_id:
-            raise MachineFailure("clone-mismatch", f"boot id {self._boot_id} instead of {boot_id}")
+        """Wait until a guest that continues from boot `boot_id` answers, as Sessions.wait_resumed does."""
+        self.sessions.wait_resumed(boot_id, seed, now)
         self._journal_mark = self.journal.position
-        self._publish("reachable", {"seconds": time.monotonic() - started, "boot_id": self._boot_id})
+        self._waited_for = boot_id  # when the template was made
 
-    def _live(self) -> SshConnection:
-        if self._connection is None or not self._connection.alive:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = self.connect(deadline=self.deadline(60))
-        return self._connection
+    def drop_connection(self) -> None:
+        """Close the current connection; the next command opens another."""
+        self.sessions.drop()
 
     # Running and copying
 
@@ -192,31 +180,37 @@ class Machine:
         input: str | bytes | None = None,
         on_output: Callable[[str], None] | None = None,
     ) -> Completed:
-        """Run a shell line, or an argument list, which is quoted; `sudo` runs it as root.
+        """Run a shell line, or an argument list, which is quoted. `sudo` runs it as root.
 
-        Never raises for a status: see Completed.check. Raises DeadlineExceeded, ConnectionLost, or the
+        Never raises for an exit status: see Completed.check. Raises DeadlineExceeded, ConnectionLost, or the
         incident that ended the machine.
         """
         line = command if isinstance(command, str) else shlex.join(command)
         if sudo:
             line = f"sudo -n -- sh -c {shlex.quote(line)}"
-        done = self._live().run(line, deadline=self.deadline(timeout), input=input, on_output=on_output)
+        connection = self.sessions.current()
+        try:
+            done = connection.run(line, deadline=self.deadline(timeout), input=input, on_output=on_output)
+        except MachineFailure as error:
+            if error.cause == UNRESPONSIVE:
+                error.evidence = self.instance.console.text(10)
+            raise
         self._publish("command", {"command": line, "status": done.status, "seconds": round(done.seconds, 3)})
         return done
 
     def put(self, source: Path, target: str) -> None:
-        """Copy a local file to an absolute path that the login user may write."""
-        self._live().put(source, target, deadline=self.deadline(COMMAND_SECONDS))
+        """Copy a local file to an absolute path at which the login user may write."""
+        self.sessions.current().put(source, target, deadline=self.deadline(COMMAND_SECONDS))
 
     def put_bytes(self, data: bytes, target: str, *, mode: int = 0o644) -> None:
-        self._live().put_bytes(data, target, mode=mode, deadline=self.deadline(COMMAND_SECONDS))
+        self.sessions.current().put_bytes(data, target, mode=mode, deadline=self.deadline(COMMAND_SECONDS))
 
     def get(self, source: str, target: Path) -> None:
-        """Copy a guest's file here."""
-        self._live().get(source, target, deadline=self.deadline(COMMAND_SECONDS))
+        """Copy a file of the guest to this host."""
+        self.sessions.current().get(source, target, deadline=self.deadline(COMMAND_SECONDS))
 
     def get_bytes(self, source: str) -> bytes:
-        return self._live().get_bytes(source, deadline=self.deadline(COMMAND_SECONDS))
+        return self.sessions.current().get_bytes(source, deadline=self.deadline(COMMAND_SECONDS))
 
     def unit(self, name: str) -> Unit:
         return Unit(self, name)
@@ -224,92 +218,107 @@ class Machine:
     def file(self, path: str) -> File:
         return File(self, path)
 
-    def wait_for_unit(self, name: str, seconds: float = 60) -> None:
-        """Until the unit is active; fails at once when it is `failed`."""
-        self.unit(name).wait_active(seconds)
+    def wait_for_unit(self, name: str, timeout: float = 60) -> None:
+        """Wait until the unit is active. Fails at once when it is `failed`."""
+        self.unit(name).wait_active(timeout)
 
-    def wait_for_open_port(self, port: int, seconds: float = 60) -> None:
-        """Until something in the guest listens on a TCP port."""
+    def wait_for_open_port(self, port: int, timeout: float = 60) -> None:
+        """Wait until a process in the guest listens on a TCP port."""
         pattern = f"sport = :{port}"
-        self.deadline(seconds).poll(
+        self.poll(
             lambda: bool(self.run(["ss", "-Hltn", pattern]).stdout.strip()),
+            timeout=timeout,
             step=f"waiting for port {port} to be open",
             interval=0.5,
         )
 
     def screenshot(self, path: Path | None = None) -> Path:
-        """A PNG of the graphical display."""
+        """Write a PNG of the graphical display and return its path."""
         target = path or self.directory / "screenshot.png"
         self.instance.screenshot(target)
         return target
 
+    def boot_first(self, device: str) -> None:
+        """From the next boot on, have the firmware try this device before all others.
+
+        `device` is a name of the spec's boot order: `primary`, `disk1` …, `medium`, `nic`. Raises ConfigError
+        for a device that the machine does not have or cannot boot from.
+        """
+        self.instance.boot_first(device)
+
     # Life and death
 
     def reboot(self, command: str = "systemctl reboot") -> None:
-        """Reboot and come back: proved by a new boot id, followed by a health check.
+        """Reboot and wait for the new boot, proved by its boot id; then check health.
 
         Raises CommandFailed when the guest refuses.
         """
-        before = self._boot_id or self.run("cat /proc/sys/kernel/random/boot_id").check().stdout.strip()
-        self._publish("reboot", {"boot_id": before})
-        since = Since.now(self.instance)
-        with contextlib.suppress(ConnectionLost):  # the answer may be lost on the way down
+        with self.new_boot(), contextlib.suppress(ConnectionLost):  # the answer may be lost on the way down
             answer = self.run(command, sudo=True, timeout=30)
             if answer.status in _REFUSALS:
                 raise CommandFailed(answer)
+
+    @contextlib.contextmanager
+    def new_boot(self) -> Iterator[Since]:
+        """Expect a reboot: the `with` block causes it, and its end waits for the new boot.
+
+        Yields the positions in console and journal at which the old boot ends. A new boot id proves the
+        reboot; a health check follows. Raises what wait_reachable and check_health raise.
+        """
+        before = self.boot_id or self.run(READ_BOOT_ID).check().stdout.strip()
+        self._publish("reboot", {"boot_id": before})
+        since = Since.now(self.instance)
+        yield since
         self.wait_rebooted(before, since)
 
+    def power_cut(self) -> None:
+        """Reset the machine as a power cut would, wait for the boot that follows, and check its health.
+
+        Writes that have not reached the disk are lost.
+        """
+        with self.new_boot():
+            self.instance.reset()
+
+    def unplug_path(self, disk: int = 0, path: int = 0) -> None:
+        """Remove one path to a multipath disk while the guest runs; disk 0 is the primary one."""
+        self.instance.unplug_disk_path(disk, path)
+
     def wait_rebooted(self, before: str, since: Since) -> None:
-        """Until a boot other than `before`, begun after `since`, answers; then a health check."""
-        self.leave_boot(since)
-        down = self.deadline(DOWN_SECONDS)
-        whole = self.deadline(BOOT_SECONDS + DOWN_SECONDS)
-        while True:
-            self.wait_reachable(whole)
-            if self._boot_id != before:
-                break
-            down.check("waiting for the machine to go down for its reboot", f"boot id still {before}")
-            self._wait_disconnected(down)
+        """Wait until a boot other than `before`, begun after `since`, answers; then check health."""
+        self.sessions.wait_rebooted(before, since)
         self.check_health()
 
     def leave_boot(self, since: Since) -> None:
-        """The boot that was is over: wait_reachable is now about what began after `since`."""
-        self._since = since
-        self.drop_connection()
-
-    def _wait_disconnected(self, deadline: Deadline) -> None:
-        connection = self._live()
-        deadline.poll(
-            lambda: not connection.alive,
-            step="waiting for the machine to go down for its reboot",
-            interval=0.2,
-            last_seen=lambda: self.instance.console.text(1),
-        )
-        self.drop_connection()
-
-    def drop_connection(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Record that the current boot has ended. wait_reachable then looks only at output after `since`."""
+        self.sessions.leave_boot(since)
 
     def power_off(self) -> None:
-        """Shut down and wait for the hypervisor to end."""
-        with contextlib.suppress(ConnectionLost):
+        """Shut down and wait until the hypervisor ends."""
+        try:
             self.run("systemctl poweroff", sudo=True, timeout=30)
+        except ConnectionLost:
+            pass  # the answer may be lost on the way down
+        except MachineFailure as error:
+            if error.cause != POWERED_OFF:
+                raise
         self.drop_connection()
         self.instance.wait_exit(self.deadline(DOWN_SECONDS))
 
     def close(self) -> None:
-        """End the guest at once and free all it holds."""
+        """End the guest at once and release everything it holds."""
         self.drop_connection()
         self.instance.close()
 
     # Health
 
     def findings(self) -> list[health.Finding]:
-        """Everything not well since the last call; asks the guest and its streams."""
-        probe = self.run(health.PROBE, timeout=120)
-        found = health.Report.parse(probe.stdout).findings()
+        """Return all problems since the last call. Asks the guest and examines its streams."""
+        wait = "" if self._waited_for == self.boot_id else health.WAIT_FOR_BOOT
+        report = health.Report.parse(self.run(wait + health.PROBE, timeout=120).stdout)
+        if wait and report.still_starting:
+            self._publish("notice", {"text": report.still_starting})
+        self._waited_for = self.boot_id
+        found = report.findings()
         found += health.of_incidents(self.instance.incidents.take())
         mark, self._journal_mark = self._journal_mark, self.journal.position
         found += health.of_journal(self.journal, mark)
@@ -318,19 +327,19 @@ class Machine:
     def check_health(self, opt_out: Collection[str] = (), *, warn_only: bool = False) -> list[health.Finding]:
         """Raise MachineFailure for the first finding not opted out of; return the warnings.
 
-        With `warn_only` what console and journal show is a warning at most.
+        With `warn_only`, signs on console and in the journal are warnings at most.
         """
-        found = [finding for finding in self.findings() if finding.name not in opt_out]
-        lenient = frozenset(pattern.slug for pattern in PATTERNS) if warn_only else frozenset()
-        fatal = [finding for finding in found if not finding.warn_only and finding.name not in lenient]
+        found = [finding for finding in self.findings() if finding.cause not in opt_out]
+        lenient = frozenset(pattern.cause for pattern in PATTERNS) if warn_only else frozenset()
+        fatal = [finding for finding in found if not finding.warn_only and finding.cause not in lenient]
         if fatal:
-            rest = "\n".join(f"{finding.name}: {finding.message}" for finding in fatal[1:])
-            raise MachineFailure(fatal[0].name, fatal[0].message, evidence=rest or self._why(fatal[0]))
+            rest = "\n".join(f"{finding.cause}: {finding.message}" for finding in fatal[1:])
+            raise MachineFailure(fatal[0].cause, fatal[0].message, evidence=rest or self._why(fatal[0]))
         return found
 
     def _why(self, finding: health.Finding) -> str:
-        """The failed unit's own words, when it is about one."""
-        if finding.name not in ("failed-unit", "restart-loop"):
+        """Return the log of the failed unit when the finding is about a unit."""
+        if finding.cause not in ("failed-unit", "restart-loop"):
             return ""
         try:
             return self.unit(finding.message.split()[1]).status()

@@ -1,4 +1,4 @@
-"""Waiting for sshd: as early as it can be had, and no longer than there is hope."""
+"""Waiting for sshd: connects as early as possible, and gives up when there is no hope."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ON_CONSOLE = re.compile(rb"Started [^\n]*(?:ssh|SSH|Secure Shell)[^\n]*\n|login
 
 @dataclass(frozen=True)
 class Since:
-    """Positions in console and journal; what came before belongs to an earlier boot."""
+    """Positions in console and journal. Output before them belongs to an earlier boot."""
 
     console: int = 0
     journal: int = 0
@@ -38,11 +38,12 @@ class Since:
 
 
 def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> None:
-    """Until console or journal say that sshd has started and, if they say so at all, that DHCP is done.
+    """Wait until console or journal say that sshd has started and, if they mention DHCP at all, that it is
+    done.
 
-    Connecting earlier would do harm: user-mode networking accepts any connection and repeats its SYN for
-    minutes, so that sshd would meet all those given up meanwhile. A guest that says nothing for a
-    while is tried all the same.
+    Earlier connections would do harm: user-mode networking accepts any connection and repeats its SYN for
+    minutes, so that sshd would meet all those given up meanwhile. A guest that stays silent for a while is
+    tried anyway.
     """
     blind = deadline.sub(_BLIND_AFTER)
     read = since.journal
@@ -54,7 +55,7 @@ def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> No
         leased = leased or any(_LEASE.search(entry.message) for entry in entries)
         if not listening and _says_started(entries, instance.console.since(since.console)):
             listening = True
-            # Only a guest whose journal reaches us can tell of its lease.
+            # Only a guest whose journal reaches us can report its lease.
             blind = deadline.sub(_LEASE_PATIENCE if read > since.journal else 0)
         if listening and leased:
             return
@@ -67,18 +68,23 @@ def wait_for_sshd(instance: Instance, since: Since, *, deadline: Deadline) -> No
 
 
 def sshd_started(instance: Instance, since: Since) -> bool:
-    """Whether console or journal say that sshd has."""
+    """Return True when console or journal say that sshd has started."""
     entries = instance.journal.entries(since=since.journal)
     return _says_started(entries, instance.console.since(since.console))
 
 
-def wait_for_banner(instance: Instance, since: Since, *, deadline: Deadline, grace: float) -> socket.socket:
-    """A connected socket on which sshd's banner waits to be read.
+def wait_for_banner(
+    instance: Instance, since: Since, *, deadline: Deadline, grace: float, silence: float
+) -> socket.socket:
+    """Return a connected socket on which sshd's banner waits to be read.
 
-    `grace` seconds after the guest says it has booted, hope ends: MachineFailure `no-network` (it never
-    answers) or `ssh-refused`.
+    Gives up `grace` seconds, of the guest's clock, after the guest says it has booted, and `silence` seconds
+    after its last word on console or journal when it has not. Raises MachineFailure `no-network` (nothing
+    answers), `ssh-refused` (the port is closed), `ssh-mute` (connected, but no banner is sent) or
+    `boot-silent`. A guest that never used its console and journal is waited for until the deadline.
     """
     answer = "silence"
+    said, said_at = Since.now(instance), instance.clock()
     booted_at: float | None = None
     attempt: socket.socket | None = None
     started = 0.0
@@ -90,10 +96,18 @@ def wait_for_banner(instance: Instance, since: Since, *, deadline: Deadline, gra
                 last = f"{answer}; console: {instance.console.text(1)}"
                 raise DeadlineExceeded("waiting for sshd to answer", seconds=deadline.elapsed, last_seen=last)
             if booted_at is None and _says_booted(instance, since):
-                booted_at = now
-            if booted_at is not None and now - booted_at > grace:
+                booted_at = instance.clock()
+            if booted_at is not None and instance.clock() - booted_at > grace:
+                if answer == "silence" and attempt is not None and instance.ssh_accepted():
+                    answer = "mute"
                 raise _hopeless(instance, answer, grace)
-            if attempt is not None and now - started > _PATIENCE and not instance.ssh_taken():
+            if booted_at is None:
+                latest = Since.now(instance)
+                if latest != said:
+                    said, said_at = latest, instance.clock()
+                elif said != Since() and instance.clock() - said_at > silence:
+                    raise _silent(instance, silence)
+            if attempt is not None and now - started > _PATIENCE and not instance.ssh_accepted():
                 attempt.close()
                 attempt = None
             if attempt is None:
@@ -114,9 +128,7 @@ def wait_for_banner(instance: Instance, since: Since, *, deadline: Deadline, gra
 
 
 def _raise_fatal(instance: Instance) -> None:
-    fatal = instance.incidents.fatal
-    if fatal is not None:
-        raise fatal.error(instance.console.text(15))
+    instance.incidents.check(lambda: instance.console.text(15))
 
 
 def _says_started(entries: Iterable[JournalEntry], console: bytes) -> bool:
@@ -138,6 +150,12 @@ def _hopeless(instance: Instance, answer: str, grace: float) -> MachineFailure:
             f"the guest has booted but refuses connections to port 22 ({grace:.0f} s)",
             evidence=tail,
         )
+    if answer == "mute":
+        return MachineFailure(
+            "ssh-mute",
+            f"the guest takes connections to port 22, but its sshd sends no banner ({grace:.0f} s)",
+            evidence=tail,
+        )
     return MachineFailure(
         "no-network",
         f"the guest has booted but does not answer on the network ({grace:.0f} s): "
@@ -146,14 +164,20 @@ def _hopeless(instance: Instance, answer: str, grace: float) -> MachineFailure:
     )
 
 
+def _silent(instance: Instance, silence: float) -> MachineFailure:
+    return MachineFailure(
+        "boot-silent",
+        f"the guest has not booted, and said nothing on console and journal for {silence:.0f} s",
+        evidence=instance.console.text(10),
+    )
+
+
 def _connect(instance: Instance) -> socket.socket | None:
-    """None when QEMU is ending; its watcher will say so."""
+    """Connect, or return None when nobody accepts: the machine may be ending, which its monitor reports."""
     try:
-        connected = socket.create_connection(instance.ssh_endpoint, timeout=2)
+        return instance.ssh_route.connect()
     except OSError:
         return None
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connected
 
 
 def _has_banner(connected: socket.socket) -> bool:

@@ -1,13 +1,39 @@
-"""What a machine under test is made of. Plain data, checked when made, trusted afterwards."""
+"""The specification of a machine under test. Plain data, checked when made, trusted afterwards."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.machine.boot import (
+    DEFAULT_ORDER,
+    MEDIUM,
+    NIC,
+    PRIMARY,
+    DiskImage,
+    EmptyDisk,
+    Medium,
+    NetworkBoot,
+    Primary,
+)
+from harness.machine.channels import Channel, Use, standard
+from harness.machine.disk import Disk, DiskChannel, DiskOptions, SectorSize
+
+__all__ = [
+    "NOTHING_REACHABLE",
+    "Disk",
+    "DiskChannel",
+    "DiskOptions",
+    "Firmware",
+    "GuestForward",
+    "HostDirectory",
+    "MachineSpec",
+    "QemuOptions",
+    "Reachable",
+    "SectorSize",
+]
 
 
 class Firmware(StrEnum):
@@ -24,112 +50,9 @@ class Firmware(StrEnum):
             raise ConfigError(f"unknown firmware {text!r}", hint=f"use one of: {known}") from None
 
 
-class DiskChannel(StrEnum):
-    VIRTIO = "virtio"
-    NVME = "nvme"
-    SCSI = "scsi"
-
-
-class SectorSize(StrEnum):
-    """Logical/physical sector sizes: 512/512, 4096/4096, or 512/4096 (512e)."""
-
-    NATIVE_512 = "512"
-    NATIVE_4K = "4k"
-    EMULATED_512 = "512e"
-
-
-@dataclass(frozen=True)
-class DiskOptions:
-    """How a disk is attached. `wwn` is a 64-bit number: of SCSI and multipath disks."""
-
-    channel: DiskChannel = DiskChannel.VIRTIO
-    sectors: SectorSize = SectorSize.NATIVE_512
-    multipath: bool = False
-    serial: str | None = None
-    wwn: int | None = None
-
-
-@dataclass(frozen=True)
-class Disk:
-    """An additional disk: empty, of `size_gib`, or at least that when it backs the primary one."""
-
-    size_gib: int | None
-    options: DiskOptions = field(default_factory=DiskOptions)
-
-    @classmethod
-    def parse(cls, text: str) -> Disk:
-        """kola's form `<N>G[:channel=virtio|nvme|scsi,4k,512e,mpath,serial=X,wwn=N]`; size may be empty."""
-        size_text, _, option_text = text.partition(":")
-        size = None
-        if size_text:
-            found = re.fullmatch(r"(\d+)G?", size_text)
-            if found is None or int(found[1]) == 0:
-                raise ConfigError(f"disk {text!r}: {size_text!r} is not a size", hint="write it as 10G")
-            size = int(found[1])
-        return cls(size_gib=size, options=_disk_options(text, option_text))
-
-    @classmethod
-    def parse_primary(cls, text: str) -> Disk:
-        """The same, but options may stand alone: `mpath`, `4k`, `10G`, `10G:mpath`."""
-        return cls.parse(text if ":" in text or re.fullmatch(r"\d+G?", text) else f":{text}")
-
-
-def _disk_options(whole: str, text: str) -> DiskOptions:
-    options = DiskOptions()
-    for word in filter(None, text.split(",")):
-        key, _, value = word.partition("=")
-        match key:
-            case "channel":
-                try:
-                    options = replace(options, channel=DiskChannel(value))
-                except ValueError:
-                    raise ConfigError(
-                        f"disk {whole!r}: unknown channel {value!r}", hint="use virtio, nvme or scsi"
-                    ) from None
-            case "4k":
-                options = replace(options, sectors=SectorSize.NATIVE_4K)
-            case "512e":
-                options = replace(options, sectors=SectorSize.EMULATED_512)
-            case "mpath":
-                options = replace(options, multipath=True)
-            case "serial" if value:
-                options = replace(options, serial=value)
-            case "wwn" if value:
-                try:
-                    options = replace(options, wwn=int(value, 0))
-                except ValueError:
-                    raise ConfigError(f"disk {whole!r}: wwn {value!r} is not a number") from None
-            case _:
-                raise ConfigError(
-                    f"disk {whole!r}: unknown option {word!r}",
-                    hint="use channel=…, 4k, 512e, mpath, serial=… or wwn=…",
-                )
-    return _coherent(whole, options)
-
-
-def _coherent(whole: str, options: DiskOptions) -> DiskOptions:
-    nvme = options.channel is DiskChannel.NVME
-    if options.multipath and nvme:
-        raise ConfigError(f"disk {whole!r}: the paths of a multipath disk are SCSI", hint="leave channel out")
-    if nvme and options.sectors is SectorSize.EMULATED_512:
-        raise ConfigError(f"disk {whole!r}: QEMU's NVMe disks cannot be 512e", hint="use 4k, or channel=scsi")
-    if options.wwn is not None:
-        if options.channel is not DiskChannel.SCSI and not options.multipath:
-            # Linux does not believe the identifiers of QEMU's NVMe disks (NVME_QUIRK_BOGUS_NID).
-            raise ConfigError(f"disk {whole!r}: such a disk has no wwn", hint="add channel=scsi or mpath")
-        if not 0 < options.wwn < 1 << 64:
-            raise ConfigError(f"disk {whole!r}: a wwn has 64 bits")
-    if options.serial is not None and not re.fullmatch(r"[\w.:-]{1,20}", options.serial):
-        raise ConfigError(
-            f"disk {whole!r}: serial {options.serial!r} cannot be had",
-            hint="use at most 20 letters, digits, or any of . : _ -",
-        )
-    return options
-
-
 @dataclass(frozen=True)
 class HostDirectory:
-    """A directory of the host seen in the guest at `mount`."""
+    """A directory of the host that the guest sees at `mount`."""
 
     host: Path
     mount: str
@@ -138,7 +61,7 @@ class HostDirectory:
 
 @dataclass(frozen=True)
 class GuestForward:
-    """What the guest sends to TCP `address`:`port` of its network goes to an abstract Unix socket here.
+    """A forward from TCP `address`:`port` of the guest's network to an abstract Unix socket of this host.
 
     `socket` is that socket's name without the leading zero byte (unix(7)).
     """
@@ -150,10 +73,10 @@ class GuestForward:
 
 @dataclass(frozen=True)
 class Reachable:
-    """What the guest reaches of this host although its network is restricted.
+    """Services of this host that the guest reaches although its network is restricted.
 
-    `hosts` are addresses and names for the guest's /etc/hosts; `tftp` is a directory that is served, read
-    only, at the address of TFTP.
+    `hosts` are addresses and names for the guest's /etc/hosts. `tftp` is a directory that is served read only
+    at the TFTP address.
     """
 
     forwards: tuple[GuestForward, ...] = ()
@@ -165,16 +88,26 @@ NOTHING_REACHABLE = Reachable()
 
 
 @dataclass(frozen=True)
-class MachineSpec:
-    """Everything that shapes one machine except its Ignition config.
+class QemuOptions:
+    """Options that only QEMU has: arguments at the end of its command line."""
 
-    `image` is the qcow2 or raw file the primary disk overlays. Memory is MiB. Without `network` there is
-    no NIC and so no SSH: only the console.
+    extra_args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """Everything that shapes a machine except its Ignition config.
+
+    `primary` is the content of the primary disk; None means there is no such disk. `medium` is a second boot
+    source. `boot_order` names devices, first choice first: `primary`, `disk1` …, `medium`, `nic`; the
+    firmware tries no others. Memory is in MiB. Without `network` there is no NIC and so no SSH: only the
+    console and other channels.
     """
 
-    image: Path
+    primary: Primary | None = None
     arch: str = "x86_64"
-    image_format: str = "qcow2"
+    medium: Medium | None = None
+    boot_order: tuple[str, ...] = DEFAULT_ORDER
     memory_mib: int = 1024
     cpus: int = 1
     firmware: Firmware = Firmware.BIOS
@@ -190,9 +123,9 @@ class MachineSpec:
     kernel_args: str = ""
     firstboot_kernel_args: str = ""
     host_directories: tuple[HostDirectory, ...] = ()
-    extra_qemu_args: tuple[str, ...] = ()
-    initramfs_journal_port: str = "com.nestos.ignition.journal"
+    channels: tuple[Channel, ...] = field(default_factory=standard)
     reachable: Reachable = NOTHING_REACHABLE
+    qemu: QemuOptions = QemuOptions()
 
     def __post_init__(self) -> None:
         if self.memory_mib < 64:
@@ -201,25 +134,73 @@ class MachineSpec:
             raise ConfigError("a machine needs at least one CPU")
         if not 0 <= self.additional_nics <= 16:
             raise ConfigError(f"{self.additional_nics} additional NICs cannot be had", hint="16 at most")
-        if not self.network and (self.additional_nics or self.internet):
-            raise ConfigError("a machine without network has no NICs and no Internet")
-        if not self.network and self.reachable != NOTHING_REACHABLE:
-            raise ConfigError(
-                "a machine without network reaches no services", hint="leave out network=False, or `services`"
-            )
+        self._check_network()
+        self._check_boot()
+        self._check_channels()
         mounts = [directory.mount for directory in self.host_directories]
         if len(set(mounts)) < len(mounts):
             raise ConfigError("two host directories cannot be mounted at the same place")
 
+    def _check_network(self) -> None:
+        if self.network:
+            return
+        if self.additional_nics or self.internet:
+            raise ConfigError("a machine without network has no NICs and no Internet")
+        if self.reachable != NOTHING_REACHABLE:
+            raise ConfigError(
+                "a machine without network reaches no services", hint="leave out network=False, or `services`"
+            )
+        if isinstance(self.medium, NetworkBoot):
+            raise ConfigError("a machine without network cannot boot from it")
+
+    def _check_boot(self) -> None:
+        if self.primary is None and self.medium is None:
+            raise ConfigError("the machine has nothing to boot from", hint="give it a disk or a medium")
+        known = {PRIMARY, MEDIUM, NIC, *(f"disk{number}" for number in range(1, len(self.disks) + 1))}
+        for name in self.boot_order:
+            if name not in known:
+                raise ConfigError(
+                    f"no device to boot from is called {name!r}", hint=f"{', '.join(sorted(known))}"
+                )
+        if not isinstance(self.primary, DiskImage):
+            if self.kernel_args or self.firstboot_kernel_args:
+                raise ConfigError("kernel arguments are written into a disk image, and this machine has none")
+            if self.primary_size is not None:
+                raise ConfigError(
+                    "only a disk image can be resized", hint="an empty disk has a size of its own"
+                )
+        if isinstance(self.medium, NetworkBoot) and self.medium.tftp and self.reachable.tftp:
+            raise ConfigError("the machine cannot boot from one TFTP directory and be served another")
+
+    def _check_channels(self) -> None:
+        names = [channel.name for channel in self.channels]
+        ports = [channel.port for channel in self.channels]
+        if len(set(names)) < len(names) or len(set(ports)) < len(ports):
+            raise ConfigError(f"two channels have the same name or port: {', '.join(names)}")
+        if Use.CONSOLE not in {channel.use for channel in self.channels}:
+            raise ConfigError("every machine has a console channel")
+
+    def boot_index(self, device: str) -> int | None:
+        """Return the number by which the firmware orders a device, from 1; None when it does not try the
+        device.
+
+        Numbers are two apart, since a multipath disk takes two.
+        """
+        return 1 + 2 * self.boot_order.index(device) if device in self.boot_order else None
+
     def with_primary(self, disk: Disk) -> MachineSpec:
-        """This machine with its image attached like `disk`, and of its size if it has one.
+        """Return this machine with its primary disk attached like `disk`, and of its size if it has one.
 
         No BIOS boots from sectors of 4096 bytes: such a disk turns a BIOS into UEFI.
         """
         native_4k = disk.options.sectors is SectorSize.NATIVE_4K
-        return replace(
+        changed = replace(
             self,
             primary_disk=disk.options,
-            primary_size=self.primary_size if disk.size_gib is None else f"{disk.size_gib}G",
             firmware=Firmware.UEFI if native_4k and self.firmware is Firmware.BIOS else self.firmware,
         )
+        if disk.size_gib is None:
+            return changed
+        if isinstance(self.primary, DiskImage):
+            return replace(changed, primary_size=f"{disk.size_gib}G")
+        return replace(changed, primary=EmptyDisk(disk.size_gib))

@@ -1,4 +1,6 @@
-"""SSH with paramiko: one pinned, persistent connection; commands with separate streams and a deadline."""
+"""SSH with paramiko: one persistent connection with a pinned host key; commands with separate streams and a
+deadline.
+"""
 
 from __future__ import annotations
 
@@ -22,20 +24,22 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.errors import DeadlineExceeded, HarnessError, MachineFailure
+from harness.machine.heartbeat import Heartbeat
 from harness.machine.incidents import Incidents
 from harness.util.deadline import Deadline
 
 _SLICE = 0.25
 _SETTLE = 0.3
-_KEEPALIVE = 2
+PATIENCE_SECONDS = 30.0
+"""Seconds, on the machine's scale, after which a guest without a sign of life is given up."""
 
-# Paramiko logs every lost connection as an error; here that is an exception with a cause.
+# Paramiko logs every lost connection as an error; here it is an exception with a cause.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
 
 class AuthenticationRefused(HarnessError):
-    """sshd turned the login down. `methods` are those it would have taken."""
+    """Raised when sshd refuses the login. `methods` are those that sshd offers."""
 
     def __init__(self, user: str, methods: Sequence[str]) -> None:
         self.user = user
@@ -45,11 +49,11 @@ class AuthenticationRefused(HarnessError):
 
 
 class ConnectionLost(HarnessError):
-    """The connection ended before the command did."""
+    """Raised when the connection ends before the command."""
 
 
 class CommandFailed(HarnessError):
-    """A command ended with a status nobody asked for; `completed` has all of it."""
+    """Raised when a command ends with an unexpected status. `completed` holds its result."""
 
     def __init__(self, completed: Completed) -> None:
         self.completed = completed
@@ -83,13 +87,13 @@ class SshKey:
 
     @property
     def blob(self) -> bytes:
-        """The public key as it travels on the wire."""
+        """The public key in SSH's wire format."""
         return base64.b64decode(self.public.split()[1])
 
 
 @dataclass(frozen=True)
 class Completed:
-    """A finished command. `status` is negative when the remote shell was killed by a signal."""
+    """The result of a command. `status` is negative when a signal killed the remote shell."""
 
     command: str
     status: int
@@ -106,7 +110,7 @@ class Completed:
         return self.stdout.splitlines()
 
     def check(self) -> Completed:
-        """Itself, or CommandFailed when the status is not 0."""
+        """Return this result; raise CommandFailed when the status is not 0."""
         if not self.ok:
             raise CommandFailed(self)
         return self
@@ -115,9 +119,13 @@ class Completed:
 class SshConnection:
     """An authenticated connection to one guest."""
 
-    def __init__(self, transport: paramiko.Transport, incidents: Incidents) -> None:
+    def __init__(
+        self, transport: paramiko.Transport, incidents: Incidents, heartbeat: Heartbeat, patience: float
+    ) -> None:
         self._transport = transport
         self._incidents = incidents
+        self._heartbeat = heartbeat
+        self._patience = patience
 
     @classmethod
     def open(
@@ -130,8 +138,14 @@ class SshConnection:
         host_key: SshKey | None,
         incidents: Incidents,
         deadline: Deadline,
+        cpu_seconds: Callable[[], float] = float,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE_SECONDS,
     ) -> SshConnection:
-        """Handshake on a connected socket, hold the host key against `host_key`, log in.
+        """Make the SSH handshake on a connected socket, compare the host key with `host_key`, and log in.
+
+        A guest that is silent for `patience` seconds afterwards is given up; `cpu_seconds` returns the CPU
+        time it has used.
 
         Raises AuthenticationRefused, MachineFailure `ssh-host-key`, ConnectionLost, DeadlineExceeded.
         """
@@ -157,22 +171,25 @@ class SshConnection:
             raise AuthenticationRefused(user, []) from None
         except (paramiko.SSHException, EOFError, OSError) as error:
             transport.close()
-            if incidents.fatal is not None:
-                raise incidents.fatal.error() from None
+            incidents.check()
             deadline.check("logging in over SSH", str(error))
             raise ConnectionLost(f"the SSH handshake failed: {error}") from error
         except BaseException:
             transport.close()
             raise
-        # A guest that was reset no longer knows the connection, and says so only when something arrives.
-        transport.set_keepalive(_KEEPALIVE)
-        return cls(transport, incidents)
+        return cls(transport, incidents, Heartbeat(transport, cpu_seconds, clock), patience)
 
     @property
     def alive(self) -> bool:
         return self._transport.is_active()
 
+    @property
+    def silence(self) -> float:
+        """Seconds since the guest's last sign of life."""
+        return self._heartbeat.silence
+
     def close(self) -> None:
+        self._heartbeat.end()
         self._transport.close()
 
     def run(
@@ -185,11 +202,12 @@ class SshConnection:
     ) -> Completed:
         """Run a shell line, or an argument list that is quoted for the shell.
 
-        `on_output` gets text as it comes. Raises ConnectionLost, DeadlineExceeded (the command is sent
-        SIGHUP by sshd), or the machine's fatal incident.
+        `on_output` gets text as it arrives. Raises ConnectionLost, DeadlineExceeded (sshd sends the command
+        SIGHUP), MachineFailure `guest-unresponsive`, or the machine's fatal incident.
         """
         line = command if isinstance(command, str) else shlex.join(command)
         started = time.monotonic()
+        departures = self._incidents.departures
         channel = self._session(line, deadline)
         try:
             with _closed_after(channel, deadline):
@@ -200,6 +218,10 @@ class SshConnection:
             collected = _Collected(on_output)
             while not (channel.exit_status_ready() and channel.eof_received) or channel.recv_ready():
                 self._pump(channel, collected, line, deadline)
+                if self._heartbeat.silence > self._patience:
+                    if self._incidents.departures > departures:
+                        self._raise_lost(line)
+                    raise self._heartbeat.unresponsive(f"during `{line}`")
                 if channel.closed and not channel.recv_ready() and not channel.recv_stderr_ready():
                     break
             collected.drain(channel)
@@ -214,9 +236,11 @@ class SshConnection:
         return Completed(line, status, collected.stdout, collected.stderr, time.monotonic() - started)
 
     def _ended_early(self, channel: paramiko.Channel) -> bool:
-        """Whether a missing status means a lost connection; a command killed by a signal has none either.
+        """Return True when a missing status means a lost connection.
 
-        paramiko closes channels of a dying connection first, and counts that as their exit.
+        A command killed by a signal has no status either.
+
+        paramiko closes the channels of a dying connection first, and counts that as their exit.
         """
         if channel.eof_received:
             self._transport.join(_SETTLE)
@@ -233,13 +257,12 @@ class SshConnection:
 
     def _pump(self, channel: paramiko.Channel, collected: _Collected, line: str, deadline: Deadline) -> None:
         if channel.eof_received and not channel.recv_ready() and not channel.recv_stderr_ready():
-            # Only the exit status is still to come; the descriptor would stay readable.
+            # Only the exit status is missing; the descriptor would stay readable.
             channel.status_event.wait(_SLICE)
         else:
             select.select([channel], [], [], _SLICE)
         collected.drain(channel)
-        if self._incidents.fatal is not None:
-            raise self._incidents.fatal.error()
+        self._incidents.check()
         if deadline.expired:
             last = (collected.stdout + collected.stderr).rstrip().rpartition("\n")[2]
             raise DeadlineExceeded(f"running `{line}`", seconds=deadline.elapsed, last_seen=last)
@@ -249,16 +272,15 @@ class SshConnection:
                 self._raise_lost(line)
 
     def _raise_lost(self, line: str) -> NoReturn:
-        # QEMU's end shows here first, and a little later where its cause is known.
+        # The end of QEMU shows here first; its cause is known a little later.
         self._incidents.wake.wait(_SETTLE)
-        if self._incidents.fatal is not None:
-            raise self._incidents.fatal.error()
+        self._incidents.check()
         raise ConnectionLost(f"the SSH connection ended during `{line}`")
 
     def put(self, source: Path, target: str, *, deadline: Deadline) -> None:
-        """Copy one local file into the guest, its permission bits included.
+        """Copy a local file into the guest, with its permission bits.
 
-        Copying raises OSError for what the guest refuses, ConnectionLost, DeadlineExceeded.
+        Raises OSError when the guest refuses, ConnectionLost, DeadlineExceeded.
         """
         with self._sftp(f"copying {source} to {target}", deadline) as sftp:
             sftp.put(str(source), target)
@@ -299,9 +321,11 @@ class SshConnection:
 
 
 def _feed(channel: paramiko.Channel, data: bytes) -> None:
-    """Send a command's input beside reading its output: either may have to wait for the other.
+    """Send a command's input.
 
-    A command need not read all of it; what ends the connection is seen where output is read.
+    Runs beside the thread that reads its output: either may have to wait for the other.
+
+    A command need not read all of its input. The reader of the output notices a lost connection.
     """
     with suppress(OSError, EOFError, paramiko.SSHException):
         channel.sendall(data)
@@ -310,7 +334,7 @@ def _feed(channel: paramiko.Channel, data: bytes) -> None:
 
 @contextmanager
 def _closed_after(channel: paramiko.Channel, deadline: Deadline) -> Iterator[None]:
-    """Ends waits that paramiko bounds in no way, by closing the channel when time is up."""
+    """Bound paramiko waits that take no timeout, by closing the channel when time is up."""
     timer = threading.Timer(deadline.remaining, channel.close)
     timer.daemon = True
     timer.start()
@@ -326,7 +350,7 @@ def _hold_against(transport: paramiko.Transport, host_key: SshKey | None) -> Non
 
 
 class _Collected:
-    """The two streams of a command, decoded at the end, handed on as they come."""
+    """The two streams of a command, decoded at the end and passed on as they arrive."""
 
     def __init__(self, on_output: Callable[[str], None] | None) -> None:
         self._out = bytearray()

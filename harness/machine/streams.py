@@ -1,4 +1,4 @@
-"""One thread per machine that carries its serial ports to files and to whoever listens."""
+"""A thread per machine that copies its serial ports to files and other readers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from pathlib import Path
 
 CHUNK = 65536
 
+Reader = Callable[[bytes], None]
+"""A function called with each chunk, and with b"" at the end."""
+
 
 class Tail:
-    """The last `limit` bytes of a stream, and an event for those who wait for more."""
+    """The last `limit` bytes of a stream, with notification of new data."""
 
     def __init__(self, limit: int = 256 * 1024) -> None:
         self._limit = limit
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._total = 0
-        self._grown = threading.Condition()
+        self._grown = threading.Condition()  # its lock may be taken again by its holder
 
     def append(self, data: bytes) -> None:
         with self._grown:
@@ -33,34 +36,39 @@ class Tail:
 
     @property
     def total(self) -> int:
-        """Bytes ever seen; a position for `since`."""
+        """Number of bytes received so far; a position for `since`."""
         with self._grown:
             return self._total
 
     def since(self, position: int) -> bytes:
-        """What came after `position`, as far as it is still held."""
+        """Return the bytes after `position`, as far as they are still held."""
         with self._grown:
             held = b"".join(self._chunks)
             wanted = self._total - position
             return held[-wanted:] if 0 < wanted < len(held) else (held if wanted > 0 else b"")
 
+    def read_on(self, position: int) -> tuple[bytes, int]:
+        """Return the bytes after `position`, as `since` does, and the position at which to continue."""
+        with self._grown:
+            return self.since(position), self._total
+
     def wait_growth(self, position: int, timeout: float) -> bool:
-        """True once more than `position` bytes have come, False after `timeout` seconds."""
+        """Return True once more than `position` bytes have arrived, False after `timeout` seconds."""
         with self._grown:
             return self._grown.wait_for(lambda: self._total > position, timeout)
 
     def text(self, lines: int = 20) -> str:
-        """The last lines, undecodable bytes replaced."""
+        """Return the last lines, with undecodable bytes replaced."""
         with self._grown:
             held = b"".join(self._chunks)
         return "\n".join(held.decode(errors="replace").replace("\r", "").splitlines()[-lines:])
 
 
 class StreamPump:
-    """Reads every attached socket until its other end closes; never blocks the guest.
+    """Read every attached socket until its other end closes, without ever blocking the guest.
 
-    Readers are called in the pump's thread with each chunk, and with b"" at the end. One that raises is
-    not called again; `on_error` is told, in that thread, and the others read on.
+    Readers are called in the pump's thread with each chunk, and with b"" at the end. A reader that raises is
+    not called again; `on_error` is called in that thread, and the other readers continue.
     """
 
     def __init__(self, name: str, on_error: Callable[[Exception], None]) -> None:
@@ -74,8 +82,8 @@ class StreamPump:
         self._thread = threading.Thread(target=self._serve, name=f"streams {name}", daemon=True)
         self._thread.start()
 
-    def attach(self, source: socket.socket, *readers: Callable[[bytes], None]) -> None:
-        """Take over `source`: the pump reads it and closes it."""
+    def attach(self, source: socket.socket, *readers: Reader) -> None:
+        """Take ownership of `source`: the pump reads it and closes it."""
         source.setblocking(False)
         with self._lock:
             self._open += 1
@@ -83,7 +91,7 @@ class StreamPump:
         self._waker.send(b".")
 
     def close(self, *, drain: float = 2.0) -> None:
-        """Read what is left of streams whose writer is gone, then end the thread."""
+        """Read the remaining data of streams whose writer is gone, then end the thread."""
         self._stopping = True
         self._waker.send(b".")
         self._thread.join(drain)
@@ -104,7 +112,7 @@ class StreamPump:
             if self._stopping and self._open == 0:
                 return
 
-    def _read(self, source: socket.socket, readers: list[Callable[[bytes], None]]) -> None:
+    def _read(self, source: socket.socket, readers: list[Reader]) -> None:
         try:
             data = source.recv(CHUNK)
         except BlockingIOError:
@@ -138,7 +146,7 @@ class FileSink:
 
 
 class LineSplitter:
-    """A reader that hands whole lines, without their ends, to `on_line`."""
+    """A reader that passes whole lines, without their ends, to `on_line`."""
 
     def __init__(self, on_line: Callable[[bytes], None], *, limit: int = 1 << 20) -> None:
         self._on_line = on_line

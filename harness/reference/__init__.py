@@ -7,22 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import ConfigError
-from harness.reference.arch import arch_named
-from harness.reference.builder import build
-from harness.reference.cache import build_once, cache_root, is_finished
-from harness.reference.recipe import load_recipe, recipe_hash
-from harness.reference.requirements import Requirement, missing, require, requirements
+from harness.reference.build.arch import arch_named
+from harness.reference.build.builder import build
+from harness.reference.build.cache import build_once, cache_root, is_finished
+from harness.reference.build.recipe import load_recipe, recipe_hash
+from harness.reference.build.requirements import Requirement, missing, require, requirements
 
 __all__ = ["Requirement", "ensure", "is_cached", "location", "missing", "requirements"]
 
 
 def location(*, output: Path | None = None, arch: str | None = None) -> Path:
-    """Where `ensure` puts, or finds, the build root of this recipe."""
+    """Return the path of the build root of this recipe, which need not exist yet."""
     return output.absolute() if output is not None else cache_root() / recipe_hash(arch_named(arch))
 
 
 def is_cached(*, output: Path | None = None, arch: str | None = None) -> bool:
-    """Whether `ensure` would answer without building."""
+    """Return True when `ensure` would return without building."""
     return is_finished(location(output=output, arch=arch))
 
 
@@ -34,10 +34,10 @@ def ensure(
     install_missing: bool = False,
     arch: str | None = None,
 ) -> Path:
-    """The build root (the directory with `builds/`) of the reference OS, built now unless it is there.
+    """Return the build root (the directory with `builds/`) of the reference OS, built now if missing.
 
-    `output` is a directory of the caller's choice instead of the cache. Raises `ConfigError` for what the
-    host lacks, `InfrastructureError` when a step fails. `progress` gets one line per event.
+    `output` is a directory to use instead of the cache. Raises `ConfigError` for things the host lacks,
+    `InfrastructureError` when a step fails. `progress` gets one line per event.
     """
     report = progress or (lambda _line: None)
     target = location(output=output, arch=arch)

@@ -1,6 +1,9 @@
-"""Services of this host that a restricted guest may need. docs/services.md is for those who write tests."""
+"""Services of this host that a restricted guest may need. docs/services.md describes them for test
+authors.
+"""
 
 from harness.services.content import Reply
+from harness.services.dns import NameServer
 from harness.services.http import HttpServer, Request
 from harness.services.registry import Registry, RegistryRequest
 from harness.services.repository import RpmRepository
@@ -10,6 +13,7 @@ from harness.services.tftp import TftpDirectory
 
 __all__ = [
     "HttpServer",
+    "NameServer",
     "Registry",
     "RegistryRequest",
     "Reply",

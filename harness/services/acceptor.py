@@ -1,4 +1,4 @@
-"""Takes connections on a socket, one thread for each, and ends them all when asked to."""
+"""A server loop with one thread for each connection, all of which can be ended at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _BACKLOG = 64
 
 
 class Acceptor:
-    """Owns `listener`, which is bound. `serve` gets each connection, which is closed when it returns."""
+    """The owner of `listener`, which is bound.
+
+    `serve` gets each connection, which is closed when it returns.
+    """
 
     def __init__(self, listener: socket.socket, serve: Serve, *, name: str) -> None:
         self._listener = listener
@@ -25,7 +28,7 @@ class Acceptor:
         self._accepting = self._thread(self._accept)
 
     def close(self) -> None:
-        """Returns when no thread is left."""
+        """Close everything and wait until no thread is left."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept(2), close alone would not
         self._accepting.join()
@@ -55,7 +58,7 @@ class Acceptor:
 
     def _attend(self, connection: socket.socket) -> None:
         try:
-            # TLS takes the socket it is given away from us; this one is kept to end the connection by.
+            # TLS takes ownership of its socket; this duplicate serves to end the connection.
             with connection.dup() as theirs, contextlib.suppress(OSError):
                 self._serve(theirs)
         finally:

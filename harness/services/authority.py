@@ -1,4 +1,4 @@
-"""A certificate authority of the run's own, and the certificate all its servers show."""
+"""The run's own certificate authority, and the certificate of all its servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# A guest whose clock is some hours off must not refuse what is right.
+# A guest whose clock is some hours off must not refuse a valid certificate.
 _EARLIER = datetime.timedelta(days=2)
 _LATER = datetime.timedelta(days=30)
 
@@ -28,7 +28,7 @@ class Certificate:
 
 
 class Authority:
-    """Signs certificates nobody else trusts: its key was made for this run and is never written down."""
+    """A certificate authority that only guests trust. Its key is made for this run and never written down."""
 
     def __init__(self, name: str = "kola test authority") -> None:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -37,11 +37,11 @@ class Authority:
 
     @cached_property
     def pem(self) -> str:
-        """The authority's certificate, for whoever is to trust it."""
+        """The authority's certificate, in PEM."""
         return self._certificate.public_bytes(Encoding.PEM).decode()
 
     def issue(self, *, names: Iterable[str] = (), addresses: Iterable[str] = ()) -> Certificate:
-        """A server's certificate for DNS names and IP addresses."""
+        """Return a server's certificate for DNS names and IP addresses."""
         names = list(names)
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]

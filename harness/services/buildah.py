@@ -1,4 +1,4 @@
-"""Images from a Containerfile, made on this host by the distribution's buildah."""
+"""Images built from a Containerfile on this host, with the distribution's buildah."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PULL_SECONDS = 300.0
 
 
 class Buildah:
-    """buildah with a storage of its own in `directory`, which is gone at the end of the `with` block.
+    """buildah with its own storage in `directory`, which is removed at the end of the `with` block.
 
-    Images come from `registry` and not from an archive: pushing there what was made of them sends the new
-    layers only, and leaves the others as they are.
+    Images come from `registry` and not from an archive: a later push there sends only the new layers and
+    leaves the others unchanged.
     """
 
     def __init__(self, directory: Path, registry: Registry) -> None:
@@ -32,7 +32,7 @@ class Buildah:
         self._registry = registry
         self._certificates = directory / "certificates"
         self._certificates.mkdir(parents=True)
-        (self._certificates / "ca.crt").write_text(registry.authority_pem)
+        (self._certificates / "ca.crt").write_text(registry.authority_pem, encoding="utf-8")
 
     def __enter__(self) -> Buildah:
         return self
@@ -43,11 +43,11 @@ class Buildah:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def image(self, name: str) -> str:
-        """What the registry's image `os:stable` is called on this host, to stand behind FROM."""
+        """Return the name of the registry's image `os:stable` on this host, as FROM needs it."""
         return f"{self._registry.on_host}/{name}"
 
     def pull(self, name: str) -> None:
-        """Bring an image that is to be built upon. Raises InfrastructureError."""
+        """Pull a base image. Raises InfrastructureError."""
         run_tool(self._argv("pull", "--quiet", *self._trust, self.image(name)), timeout=_PULL_SECONDS)
 
     def build(
@@ -58,17 +58,17 @@ class Buildah:
         mounts: Mapping[Path, str] = _NO_MOUNTS,
         timeout: float = 300.0,
     ) -> subprocess.CompletedProcess[str]:
-        """Do what `context`/Containerfile says with images that were pulled, and call the result `name`.
+        """Build `context`/Containerfile from images that were pulled, and name the result `name`.
 
-        RUN is given the directories `mounts`, of this host, at the paths in the image, read-only. The exit
-        status and what was said are returned: a step that fails is for the test to judge. Raises
-        InfrastructureError when it takes longer than `timeout` seconds.
+        RUN sees the directories `mounts` of this host, read-only, at the paths in the image. Returns exit
+        status and output: the test judges a step that fails. Raises InfrastructureError when it takes longer
+        than `timeout` seconds.
         """
         volumes = [f"--volume={source}:{target}:ro" for source, target in mounts.items()]
         argv = self._argv(
             "build",
             "--pull-never",
-            # A runtime of containers wants cgroups and namespaces that not every host gives us.
+            # A container runtime needs cgroups and namespaces that not every host grants.
             "--isolation=chroot",
             *volumes,
             f"--tag={self.image(name)}",
@@ -77,7 +77,13 @@ class Buildah:
         environment = {**os.environ, "TMPDIR": str(self._directory)}
         try:
             return subprocess.run(
-                argv, capture_output=True, text=True, timeout=timeout, env=environment, check=False
+                argv,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=timeout,
+                env=environment,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise InfrastructureError(
@@ -85,7 +91,7 @@ class Buildah:
             ) from error
 
     def push(self, name: str) -> str:
-        """Store a built image in the registry; the whole reference, as guests have it."""
+        """Push a built image to the registry and return the full reference that guests use."""
         run_tool(self._argv("push", "--quiet", *self._trust, self.image(name)), timeout=_PULL_SECONDS)
         return self._registry.image(name)
 
@@ -94,7 +100,7 @@ class Buildah:
         return (f"--cert-dir={self._certificates}",) if self._registry.tls else ("--tls-verify=false",)
 
     def _argv(self, command: str, *words: str) -> list[str]:
-        # Its storage stays mounted on itself: in a mount namespace that is gone with the command.
+        # Its storage stays mounted on itself: in a mount namespace, the mount ends with the command.
         own_mounts = ["unshare", "--mount"] if os.geteuid() == 0 else []
         places = [f"--root={self._directory / 'storage'}", f"--runroot={self._directory / 'run'}"]
         return [*own_mounts, "buildah", *places, command, *words]

@@ -1,4 +1,4 @@
-"""What a file server has to give: files of a directory, or what a test wrote down."""
+"""The content of a file server: files of a directory, or entries that a test added."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer to be given as it is: an error, a redirection, odd headers."""
+    """A fixed reply: an error, a redirection, unusual headers."""
 
     status: int = 200
     body: bytes = b""
@@ -36,7 +36,7 @@ class Body:
     tag: str
 
     def pieces(self, part: range, size: int) -> Iterator[bytes]:
-        """The bytes of `part`, at most `size` at once."""
+        """Yield the bytes of `part`, at most `size` at once."""
         self.stream.seek(part.start)
         left = len(part)
         while left and (piece := self.stream.read(min(size, left))):
@@ -45,7 +45,7 @@ class Body:
 
 
 class Library:
-    """Finds what is served at a path. Files are read anew at every request."""
+    """The lookup of served paths. Files are read anew at every request."""
 
     def __init__(self, content: Content) -> None:
         self._root = content.resolve() if isinstance(content, Path) else None
@@ -59,7 +59,7 @@ class Library:
         self._entries[path.strip("/")] = entry
 
     def find(self, target: str) -> Body | Reply | None:
-        """What the target of a request names; None when there is nothing. The body is the caller's."""
+        """Look up the target of a request; None when there is no such entry. The caller closes the body."""
         path = unquote(urlsplit(target).path).strip("/")
         entry = self._entries.get(path)
         if entry is None:
@@ -97,9 +97,9 @@ def _memory(data: bytes) -> Body:
 
 
 def byte_range(header: str, size: int) -> range | None:
-    """The bytes that a Range header asks for (RFC 9110, 14); None when it is to be ignored.
+    """Return the bytes that a Range header requests (RFC 9110, 14), or None when it is to be ignored.
 
-    Raises ValueError when the range lies outside. Several ranges at once are ignored, as one may.
+    Raises ValueError when the range lies outside. Several ranges at once are ignored, as the RFC allows.
     """
     found = _RANGE.fullmatch(header.strip())
     if found is None or found[0] == "bytes=-":

@@ -1,4 +1,4 @@
-"""A way in for programs of this host that know no abstract Unix sockets."""
+"""A TCP port for programs of this host that cannot connect to abstract Unix sockets."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import socket
 import threading
 
 from harness.services.acceptor import Acceptor
-from harness.services.door import Door
+from harness.services.listener import Listener
 
 _PIECE = 256 * 1024
 
 
 class HostPort:
-    """A TCP port on this host's loopback that leads to a door. The kernel chose the number."""
+    """A TCP port on this host's loopback that leads to a listener. The kernel chose the number."""
 
-    def __init__(self, door: Door) -> None:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.bind(("127.0.0.1", 0))
-        self.number: int = listener.getsockname()[1]
-        self._door = door
-        self._acceptor = Acceptor(listener, self._carry, name=f"port {self.number}")
+    def __init__(self, listener: Listener) -> None:
+        port = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        port.bind(("127.0.0.1", 0))
+        self.number: int = port.getsockname()[1]
+        self._listener = listener
+        self._acceptor = Acceptor(port, self._carry, name=f"port {self.number}")
 
     def close(self) -> None:
         self._acceptor.close()
 
     def _carry(self, caller: socket.socket) -> None:
-        with self._door.connect() as service:
+        with self._listener.connect() as service:
             back = threading.Thread(target=_copy, args=(service, caller), daemon=True)
             back.start()
             _copy(caller, service)
@@ -34,7 +34,7 @@ class HostPort:
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Until the end of `source`, which is passed on; nothing can be read from `source` afterwards."""
+    """Copy until `source` ends, then end `target`; nothing can be read from `source` afterwards."""
     with contextlib.suppress(OSError):
         while data := source.recv(_PIECE):
             target.sendall(data)

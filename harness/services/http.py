@@ -11,9 +11,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from harness.services.addresses import Place
+from harness.services.addresses import ServiceAddress
 from harness.services.content import Body, Content, Entry, Library, Reply, byte_range
-from harness.services.door import Door
+from harness.services.listener import Listener
 from harness.services.log import ServiceLog
 
 _PIECE = 256 * 1024
@@ -22,7 +22,7 @@ _IDLE_SECONDS = 60
 
 @dataclass(frozen=True)
 class Request:
-    """One request and its answer: `target` is path and query, names of `headers` are lower-case."""
+    """A request and its status. `target` is path and query; names in `headers` are lower-case."""
 
     method: str
     target: str
@@ -35,14 +35,21 @@ class Request:
 
 
 class HttpServer:
-    """Serves a directory or a mapping of paths to contents: GET and HEAD, ranges, entity tags.
+    """A server of a directory or of a mapping from paths to contents: GET and HEAD, ranges, entity tags.
 
-    Guests find it at `place`; `door` is where it listens on this host.
+    Guests reach it at `endpoint`; on this host it listens at `listener`.
     """
 
-    def __init__(self, content: Content, place: Place, log: ServiceLog, *, tls: ssl.SSLContext | None = None):
-        self.place = place
-        self.door = Door(place.name)
+    def __init__(
+        self,
+        content: Content,
+        endpoint: ServiceAddress,
+        log: ServiceLog,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ):
+        self.endpoint = endpoint
+        self.listener = Listener(endpoint.name)
         self._library = Library(content)
         self._tls = tls
         self._log = log
@@ -50,18 +57,20 @@ class HttpServer:
         self._guard = threading.Lock()
 
     def start(self) -> None:
-        self.door.open(self._serve)
+        self.listener.open(self._serve)
 
     def stop(self) -> None:
-        """Guests that connect from now on see their connection closed at once. `start` may follow."""
-        self.door.close()
+        """Stop serving: new connections of guests are closed at once. `start` may follow."""
+        self.listener.close()
 
     close = stop
 
     def url(self, path: str = "", *, by_name: bool = False) -> str:
-        """By address, as Ignition needs it; or by the name that only a system fully booted knows."""
+        """Return the URL of `path`: by address, as Ignition needs it, or by the name that a booted guest
+        knows.
+        """
         scheme = "https" if self._tls else "http"
-        host = self.place.host if by_name else self.place.address
+        host = self.endpoint.host if by_name else self.endpoint.address
         return f"{scheme}://{host}/{path.lstrip('/')}"
 
     def put(self, path: str, entry: Entry) -> str:
@@ -71,7 +80,7 @@ class HttpServer:
 
     @property
     def requests(self) -> list[Request]:
-        """All so far, in the order in which they were answered."""
+        """The requests so far, in the order of their answers."""
         with self._guard:
             return list(self._requests)
 
@@ -79,7 +88,7 @@ class HttpServer:
         wanted = "/" + path.lstrip("/")
         return [request for request in self.requests if request.path == wanted]
 
-    def _note(self, request: Request) -> None:
+    def _record(self, request: Request) -> None:
         with self._guard:
             self._requests.append(request)
         words = [request.method, request.target, str(request.status), request.headers.get("range", "")]
@@ -88,7 +97,7 @@ class HttpServer:
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(_IDLE_SECONDS)
         if self._tls is None:
-            _Handler(connection, self._library, self._note)
+            _Handler(connection, self._library, self._record)
             return
         try:
             secured = self._tls.wrap_socket(connection, server_side=True)
@@ -96,19 +105,21 @@ class HttpServer:
             self._log.write(f"TLS handshake failed: {error.reason}")
             return
         with secured:
-            _Handler(secured, self._library, self._note)
+            _Handler(secured, self._library, self._record)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection, with as many requests as the guest likes."""
+    """The handler of one connection's requests."""
 
     protocol_version = "HTTP/1.1"
     server_version = "kola"
 
-    def __init__(self, connection: socket.socket, library: Library, note: Callable[[Request], None]) -> None:
+    def __init__(
+        self, connection: socket.socket, library: Library, record: Callable[[Request], None]
+    ) -> None:
         self._library = library
-        self._note = note
-        # The base class only keeps the server it is given, and we have none.
+        self._record = record
+        # The base class only stores the server it is given, and there is none.
         server: Any = None
         super().__init__(connection, ("guest", 0), server)
 
@@ -157,8 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, headers: Mapping[str, str], pieces: Iterable[bytes]) -> None:
         said = {name.lower(): value for name, value in self.headers.items()}
-        # First, so that whoever has seen the answer finds the request recorded.
-        self._note(Request(self.command, self.path, int(status), said))
+        # Recorded first, so that a client that has seen the answer finds its request.
+        self._record(Request(self.command, self.path, int(status), said))
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -167,4 +178,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are noted with what was sent; the base class writes to standard error."""
+        """Do nothing: `_send` records requests, and the base class would write to standard error."""

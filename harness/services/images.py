@@ -1,4 +1,4 @@
-"""Container images as tests need them: read from an OCI archive, one more layer put on top, written again.
+"""Container images for tests: read from an OCI archive, extended by a layer, written again.
 
 Formats: the OCI image specification 1.0 (image layout, manifest, configuration, layers with whiteouts).
 """
@@ -16,18 +16,44 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from harness.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, Field
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_CONFIG = "application/vnd.oci.image.config.v1+json"
+from harness.errors import ConfigError
+from harness.util.jsonfile import JsonFile
+
+_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+_CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _CHUNK = 1 << 20
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class _Descriptor(_Part):
+    digest: str
+    media_type: str = Field(alias="mediaType", default="")
+
+
+class _Index(_Part):
+    manifests: tuple[_Descriptor, ...] = Field(min_length=1)
+
+
+class _Manifest(_Part):
+    config: _Descriptor
+    layers: tuple[_Descriptor, ...]
+
+
+_INDEX = JsonFile(_Index, "an image index")
+_MANIFEST = JsonFile(_Manifest, "an image manifest")
+_CONFIG = JsonFile(dict[str, Any], "an image configuration")
+
+
 @dataclass(frozen=True)
 class Blob:
-    """`size` bytes from `offset` on of a file, or of `data` itself; `digest` is of the form `sha256:…`."""
+    """Content of `size` bytes, from `offset` on in a file, or in `data`; `digest` has the form `sha256:…`."""
 
     digest: str
     size: int
@@ -40,7 +66,7 @@ class Blob:
         return cls(_digest(data), len(data), data=data)
 
     def chunks(self) -> Iterator[bytes]:
-        """The content, a mebibyte at a time."""
+        """Yield the content, one mebibyte at a time."""
         if self.file is None:
             yield self.data
             return
@@ -57,7 +83,10 @@ class Blob:
 
 @dataclass(frozen=True)
 class OciImage:
-    """A manifest's parts. `config` is the image configuration, `layers` are from the lowest upwards."""
+    """The parts of a manifest.
+
+    `config` is the image configuration; `layers` are ordered from the lowest upwards.
+    """
 
     config: Mapping[str, Any]
     layers: tuple[tuple[str, Blob], ...]
@@ -65,9 +94,9 @@ class OciImage:
 
     @classmethod
     def read(cls, archive: Path) -> OciImage:
-        """The one image of an OCI archive (a tar); its layers stay where they are.
+        """Read the single image of an OCI archive (a tar); its layers stay in the archive.
 
-        Raises ConfigError for a file that is none.
+        Raises ConfigError for a file that is not one.
         """
         try:
             with tarfile.open(archive, "r:") as tar:
@@ -76,13 +105,15 @@ class OciImage:
                     for member in tar
                     if member.isfile()
                 }
-            index = json.loads(_member(archive, found["index.json"]))
-            manifest = json.loads(_member(archive, found[_path(index["manifests"][0]["digest"])]))
-            config = json.loads(_member(archive, found[_path(manifest["config"]["digest"])]))
+            index = _INDEX.load(_member(archive, found["index.json"]).decode())
+            manifest = _MANIFEST.load(_member(archive, found[_path(index.manifests[0].digest)]).decode())
+            config = _CONFIG.load(_member(archive, found[_path(manifest.config.digest)]).decode())
             layers = tuple(
-                (row["mediaType"], _blob(archive, row["digest"], found[_path(row["digest"])]))
-                for row in manifest["layers"]
+                (row.media_type, _blob(archive, row.digest, found[_path(row.digest)]))
+                for row in manifest.layers
             )
+        except ConfigError as error:
+            raise ConfigError(f"not an OCI archive: {error.message}", file=archive) from None
         except (OSError, tarfile.TarError, ValueError, KeyError, IndexError) as error:
             raise ConfigError(f"not an OCI archive: {error!r}", file=archive) from error
         return cls(config, layers)
@@ -94,7 +125,9 @@ class OciImage:
         removed: Iterable[str] = (),
         labels: Mapping[str, str] = _NOTHING,
     ) -> OciImage:
-        """This image with one more layer: `files` by absolute path (mode 0644), `removed` paths gone."""
+        """Return this image with one more layer: `files` by absolute path (mode 0644), `removed` paths
+        deleted.
+        """
         tar = _layer(files, removed)
         blob = Blob.of(gzip.compress(tar, mtime=0))
         config = json.loads(json.dumps(self.config))
@@ -115,8 +148,8 @@ class OciImage:
         return _json(
             {
                 "schemaVersion": 2,
-                "mediaType": _MANIFEST,
-                "config": {"mediaType": _CONFIG, "digest": config.digest, "size": config.size},
+                "mediaType": _MANIFEST_TYPE,
+                "config": {"mediaType": _CONFIG_TYPE, "digest": config.digest, "size": config.size},
                 "layers": rows,
             }
         )
@@ -127,13 +160,13 @@ class OciImage:
 
     @property
     def blobs(self) -> tuple[Blob, ...]:
-        """All but the manifest."""
+        """Return the config and the layers, without the manifest."""
         return (*(blob for _, blob in self.layers), self.config_blob)
 
     def write(self, archive: Path) -> Path:
-        """Write it as an OCI archive."""
+        """Write the image as an OCI archive."""
         manifest = Blob.of(self.manifest)
-        row = {"mediaType": _MANIFEST, "digest": manifest.digest, "size": manifest.size}
+        row = {"mediaType": _MANIFEST_TYPE, "digest": manifest.digest, "size": manifest.size}
         small = {
             "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
             "index.json": _json({"schemaVersion": 2, "manifests": [row]}),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class ServiceLog:
-    """Lines with the time of this host. The file appears with the first one."""
+    """A file of lines with this host's time. It is created with the first line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -18,5 +18,5 @@ class ServiceLog:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         with self._guard:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a") as log:
+            with self.path.open("a", encoding="utf-8") as log:
                 log.write(f"{moment} {line}\n")

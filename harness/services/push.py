@@ -1,4 +1,4 @@
-"""Pushing an image to a registry (OCI distribution specification 1.0)."""
+"""Push of an image to a registry (OCI distribution specification 1.0)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def push(image: OciImage, name: str, connected: socket.socket, *, host: str, authority: str | None) -> None:
-    """Store `image` as `name` (`os:latest`) over a socket that leads to `host`; it is closed afterwards.
+    """Store `image` as `name` (`os:latest`) over a socket that leads to `host`; close the socket afterwards.
 
-    Layers that are there already are not sent. With `authority`, a PEM certificate, TLS is spoken. Raises
-    InfrastructureError.
+    Existing layers are not sent. `authority`, a PEM certificate, switches TLS on. Raises InfrastructureError.
     """
     repository, _, tag = name.partition(":")
     connection = HTTPConnection(host)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from harness.errors import InfrastructureError
 from harness.ignition.additions import GuestFile
-from harness.services.addresses import Place
+from harness.services.addresses import ServiceAddress
 from harness.services.authority import Certificate
-from harness.services.door import Door
 from harness.services.hostport import HostPort
 from harness.services.images import OciImage
+from harness.services.listener import Listener
 from harness.services.push import push
 from harness.util.deadline import Deadline
 from harness.util.process import Child, require, spawn
@@ -28,7 +28,7 @@ TLS_PORT = 443
 
 @dataclass(frozen=True)
 class RegistryRequest:
-    """One request the registry answered."""
+    """A request that the registry answered."""
 
     method: str
     target: str
@@ -36,16 +36,22 @@ class RegistryRequest:
 
 
 class Registry:
-    """The real one (Debian's `docker-registry`), with its images below `directory` while it lives.
+    """A docker-registry process (Debian's package) that keeps its images below `directory`.
 
-    Guests find it at `place`, by name, as image references have it: `registry.kola.test/os:latest`.
+    Guests reach it by the name that image references use: `registry.kola.test/os:latest`.
     """
 
     def __init__(
-        self, place: Place, directory: Path, log: Path, *, certificate: Certificate | None, authority: str
+        self,
+        endpoint: ServiceAddress,
+        directory: Path,
+        log: Path,
+        *,
+        certificate: Certificate | None,
+        authority: str,
     ) -> None:
-        self.place = place
-        self.door = Door(place.name)
+        self.endpoint = endpoint
+        self.listener = Listener(endpoint.name)
         self.tls = certificate is not None
         self.authority_pem = authority
         self._certificate = certificate
@@ -55,11 +61,14 @@ class Registry:
         self._port: HostPort | None = None
 
     def start(self) -> None:
-        """Ready when this returns. Raises ConfigError without the program, InfrastructureError."""
+        """Start the process and wait until it answers.
+
+        Raises ConfigError when the program is missing, InfrastructureError when it does not start.
+        """
         require(_PROGRAM, package="docker-registry")
         self.storage.mkdir(parents=True, exist_ok=True)
         config = self._directory / "config.yml"
-        config.write_text(json.dumps(self._config(), indent=2))  # JSON is YAML
+        config.write_text(json.dumps(self._config(), indent=2), encoding="utf-8")  # JSON is YAML
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._child = spawn(
@@ -85,48 +94,51 @@ class Registry:
 
     @property
     def host(self) -> str:
-        """What stands before the first slash of an image's name."""
-        return self.place.host if self.tls else f"{self.place.host}:{self.place.port}"
+        """The host part of an image's name, before the first slash."""
+        return self.endpoint.host if self.tls else f"{self.endpoint.host}:{self.endpoint.port}"
 
     def image(self, name: str) -> str:
-        """The reference of an image of this registry: `os:latest` → `registry.kola.test/os:latest`."""
+        """Return the reference of an image of this registry: `os:latest` → `registry.kola.test/os:latest`."""
         return f"{self.host}/{name}"
 
     def push(self, image: OciImage, name: str) -> str:
-        """Store `image` under a name such as `os:latest`; the whole reference, as guests have it.
+        """Push `image` under a name such as `os:latest` and return the full reference that guests use.
 
-        Layers that are here already are not sent again. Raises InfrastructureError.
+        Existing layers are not sent again. Raises InfrastructureError.
         """
         push(
             image,
             name,
-            self.door.connect(),
-            host=self.place.host,
+            self.listener.connect(),
+            host=self.endpoint.host,
             authority=self.authority_pem if self.tls else None,
         )
         return self.image(name)
 
     @property
     def on_host(self) -> str:
-        """`127.0.0.1:PORT`, for programs of this host such as skopeo; the certificate is good for it."""
+        """The address `127.0.0.1:PORT`, for programs of this host such as skopeo; the certificate covers
+        it.
+        """
         if self._port is None:
-            self._port = HostPort(self.door)
+            self._port = HostPort(self.listener)
         return f"127.0.0.1:{self._port.number}"
 
     @property
     def storage(self) -> Path:
-        """Where it keeps blobs and manifests; a test may damage them."""
+        """The directory of blobs and manifests; a test may damage them."""
         return self._directory / "storage"
 
     def blob(self, digest: str) -> Path:
-        """The file that holds a blob, by its digest `sha256:…`."""
+        """Return the file that holds a blob, by its digest `sha256:…`."""
         algorithm, _, value = digest.partition(":")
         return self.storage / "docker/registry/v2/blobs" / algorithm / value[:2] / value / "data"
 
     def trust(self) -> list[GuestFile]:
-        """Files by which podman, skopeo, docker and isulad of a guest accept this registry.
+        """Return the files that make podman, skopeo, docker and isulad of a guest accept this registry.
 
-        With TLS our authority for this host (containers-certs.d(5)); without, leave to speak plain HTTP.
+        With TLS they hold our authority for this host (containers-certs.d(5)), else the permission to use
+        plain HTTP.
         """
         if self.tls:
             return [
@@ -134,25 +146,25 @@ class Registry:
                 for program in ("containers", "docker", "isulad")
             ]
         entry = f'[[registry]]\nlocation = "{self.host}"\ninsecure = true\n'
-        file = f"/etc/containers/registries.conf.d/50-{self.place.name}.conf"
+        file = f"/etc/containers/registries.conf.d/50-{self.endpoint.name}.conf"
         return [GuestFile(path=file, content=entry)]
 
     @property
     def requests(self) -> list[RegistryRequest]:
-        """All that were answered so far, as its log tells them."""
+        """The requests answered so far, read from the registry's log."""
         if not self._log.exists():
             return []
-        found = _ACCESS.findall(self._log.read_text(errors="replace"))
+        found = _ACCESS.findall(self._log.read_text(encoding="utf-8", errors="replace"))
         return [RegistryRequest(method, target, int(status)) for method, target, status, _ in found]
 
     def _config(self) -> dict[str, object]:
-        http: dict[str, object] = {"net": "unix", "addr": f"@{self.door.socket}"}
+        http: dict[str, object] = {"net": "unix", "addr": f"@{self.listener.socket}"}
         if self._certificate is not None:
             files = {"certificate": self._certificate.certificate, "key": self._certificate.key}
             for name, text in files.items():
                 file = self._directory / f"{name}.pem"
                 file.touch(mode=0o600)
-                file.write_text(text)
+                file.write_text(text, encoding="utf-8")
             http["tls"] = {name: str(self._directory / f"{name}.pem") for name in files}
         return {
             "version": 0.1,
@@ -168,8 +180,8 @@ class Registry:
     def _answers(self) -> bool:
         assert self._child is not None
         if not self._child.running:
-            last = self._log.read_text(errors="replace")[-2000:]
+            last = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
             raise InfrastructureError(
                 f"docker-registry {self._child.describe_exit()}", cause="no-registry", evidence=last
             )
-        return self.door.listening
+        return self.listener.listening

@@ -11,7 +11,7 @@ from harness.util.process import require, run_tool
 
 
 class RpmRepository:
-    """A directory of packages with the metadata of createrepo_c, and the server that gives them out."""
+    """A directory of packages with the metadata of createrepo_c, and the server that serves it."""
 
     def __init__(self, directory: Path, server: HttpServer) -> None:
         self.server = server
@@ -19,7 +19,7 @@ class RpmRepository:
 
     @property
     def url(self) -> str:
-        """The `baseurl`."""
+        """The repository's `baseurl`."""
         return self.server.url()
 
     @property
@@ -27,7 +27,7 @@ class RpmRepository:
         return self.server.requests
 
     def add(self, *packages: Rpm | Path) -> list[Path]:
-        """Add packages, building those that are not yet, and write the metadata anew."""
+        """Add packages, building specs first, and write the metadata anew."""
         require("createrepo_c", package="createrepo-c")
         self.directory.mkdir(parents=True, exist_ok=True)
         files = [self._include(package) for package in packages]
@@ -35,7 +35,7 @@ class RpmRepository:
         return files
 
     def repo_file(self, name: str = "kola", *, enabled: bool = True, url: str | None = None) -> str:
-        """What belongs into /etc/yum.repos.d/NAME.repo; `url` where it is not reached as guests reach it."""
+        """Return the text of /etc/yum.repos.d/NAME.repo; `url` replaces the address that guests use."""
         return (
             f"[{name}]\nname={name}\nbaseurl={url or self.url}\n"
             f"enabled={int(enabled)}\ngpgcheck=0\nrepo_gpgcheck=0\nmetadata_expire=1\n"

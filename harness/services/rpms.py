@@ -1,4 +1,4 @@
-"""Small rpm packages, made by a test with rpmbuild."""
+"""Small rpm packages that a test makes with rpmbuild."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.util.process import require, run_tool
 
 @dataclass(frozen=True)
 class RpmFile:
-    """A file of a package, root's."""
+    """A file of a package, owned by root."""
 
     content: str | bytes
     mode: int = 0o644
@@ -24,7 +24,7 @@ class RpmFile:
 class Rpm:
     """A package to be built. Dependencies are written as in a spec file: `bash >= 5`.
 
-    `files` maps absolute paths to contents; `post` is the shell script run after its installation.
+    `files` maps absolute paths to contents; `post` is a shell script that runs after its installation.
     """
 
     name: str
@@ -43,13 +43,16 @@ class Rpm:
         return f"{self.name}-{self.version}-{self.release}.{self.arch}.rpm"
 
     def build(self, directory: Path) -> Path:
-        """The .rpm, in `directory`. Raises ConfigError for what no rpm can be, InfrastructureError."""
+        """Build the .rpm in `directory` and return its path.
+
+        Raises ConfigError for an impossible package, InfrastructureError.
+        """
         require("rpmbuild", package="rpm")
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory, prefix=".rpmbuild-") as top:
             work = Path(top)
             self._lay_out(work / "tree")
-            (work / "package.spec").write_text(self._spec(work))
+            (work / "package.spec").write_text(self._spec(work), encoding="utf-8")
             run_tool(
                 [
                     "rpmbuild", "-bb", "--quiet",
@@ -82,7 +85,7 @@ class Rpm:
             path: entry.mode if isinstance(entry, RpmFile) else 0o644 for path, entry in self.files.items()
         }
         lines = [
-            # The package is what the test says: nothing stripped, compressed or guessed.
+            # The package contains exactly what the test gives: nothing stripped, compressed or guessed.
             "%global debug_package %{nil}",
             "%global __os_install_post %{nil}",
             f"Name: {self.name}",

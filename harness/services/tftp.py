@@ -1,4 +1,4 @@
-"""Files for TFTP: QEMU's own server gives them out, at the one address where UDP gets through to it."""
+"""Files for TFTP, served by QEMU's own server at the only address where UDP passes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ConfigError, InfrastructureError
-from harness.services.addresses import TFTP_ADDRESS
 from harness.services.log import ServiceLog
 
 _IN_OPEN = 0x20
@@ -19,16 +18,19 @@ _EVENT = struct.Struct("iIII")
 
 
 class TftpDirectory:
-    """A directory that machines are given to serve, read-only (`tftp=` of QEMU's user network).
+    """A directory that machines serve read-only (`tftp=` of QEMU's user network).
 
-    A restricted guest's UDP goes nowhere else, so that a server of our own would never be asked.
-    Which files were opened is learnt from inotify(7).
+    UDP of a restricted guest reaches no other address, so it could not reach a server of our own. inotify(7)
+    reports which files were opened.
     """
 
-    def __init__(self, content: Mapping[str, str | bytes], directory: Path, log: ServiceLog) -> None:
-        """Raises ConfigError for a path that leads out of the directory."""
+    def __init__(
+        self, content: Mapping[str, str | bytes], directory: Path, log: ServiceLog, *, address: str
+    ) -> None:
+        """Write the files. Raises ConfigError for a path that leads out of the directory."""
         self.directory = directory.resolve()
         self._log = log
+        self._address = address
         self._requests: list[str] = []
         for path, data in content.items():
             self._write(path, data)
@@ -36,11 +38,14 @@ class TftpDirectory:
         self._watch = _Watch(self.directory)
 
     def url(self, path: str) -> str:
-        return f"tftp://{TFTP_ADDRESS}/{path.lstrip('/')}"
+        return f"tftp://{self._address}/{path.lstrip('/')}"
 
     @property
     def requests(self) -> list[str]:
-        """Paths of the files that were fetched, one for each time; what was not there is not told."""
+        """Return the paths of the fetched files, one for each fetch.
+
+        Requests for missing files are not seen.
+        """
         for path in self._watch.opened():
             self._log.write(f"RRQ {path}")
             self._requests.append(path)
@@ -66,7 +71,7 @@ class TftpDirectory:
 
 
 class _Watch:
-    """Tells which files below a directory were opened since it was asked last."""
+    """A watcher that reports which files below a directory were opened since the last query."""
 
     def __init__(self, root: Path) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -77,7 +82,7 @@ class _Watch:
                 cause="no-inotify",
             )
         self._paths: dict[int, str] = {}
-        # Two equal events in a row are told as one; the end of a transfer keeps them apart.
+        # Two equal events in a row are merged; the end of a transfer keeps them apart.
         mask = _IN_OPEN | _IN_CLOSE_NOWRITE
         for directory in (root, *(path for path in root.rglob("*") if path.is_dir())):
             number = libc.inotify_add_watch(self._descriptor, os.fsencode(directory), mask)

@@ -1,4 +1,4 @@
-"""A point in time after which nobody waits any longer."""
+"""A deadline: the point in time at which all waiting ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Deadline:
-    """Made once at the edge and passed down; every wait below takes what is left of it.
+    """A deadline, made once and passed down. Every wait takes the time that is left.
 
     Times are seconds on the monotonic clock.
     """
@@ -36,11 +36,11 @@ class Deadline:
         return time.monotonic() >= self._end
 
     def sub(self, seconds: float) -> Deadline:
-        """A shorter deadline for one step; it never outlives this one."""
+        """Return a shorter deadline for one step; it never outlasts this one."""
         return Deadline(min(seconds, self.remaining))
 
     def check(self, step: str, last_seen: str = "") -> None:
-        """Raise DeadlineExceeded naming `step` when time has run out."""
+        """Raise DeadlineExceeded for `step` when time has run out."""
         if self.expired:
             raise DeadlineExceeded(step, seconds=self.elapsed, last_seen=last_seen)
 
@@ -53,10 +53,10 @@ class Deadline:
         last_seen: Callable[[], str] = str,
         wake: threading.Event | None = None,
     ) -> T:
-        """Call `probe` until it returns something other than None or False, then return that.
+        """Call `probe` until it returns something other than None or False, and return that.
 
-        `wake`, when given, cuts the pause between two probes short and is cleared. The probe is asked
-        once more at the very end, so that a slow last pause loses nothing.
+        `wake`, when given, cuts the pause between two probes short and is cleared. The probe is called once
+        more at the very end, so that a long last pause loses nothing.
         """
         pause = wake or threading.Event()
         while True:

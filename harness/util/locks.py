@@ -18,9 +18,9 @@ def exclusive(
     on_wait: Callable[[], None] | None = None,
     interval: float = 0.1,
 ) -> Iterator[None]:
-    """Hold `path` locked (flock(2)); freed by the kernel when the holder dies.
+    """Hold `path` locked (flock(2)); the kernel frees it when the holder dies.
 
-    `on_wait` is called once when somebody else holds it, who is asked again every `interval` seconds.
+    `on_wait` is called once when another process holds it; the lock is then tried every `interval` seconds.
     Raises DeadlineExceeded.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Child processes that die with us, and short tools that fail loudly."""
+"""Child processes that die with this process, and short tools whose failure raises."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from harness.errors import ConfigError, InfrastructureError
 
 
 class _Spawner:
-    """One thread that lives as long as the process and starts every long-lived child.
+    """A thread that starts every long-lived child and lives as long as the process.
 
-    The kernel sends PR_SET_PDEATHSIG when the *thread* that forked ends (prctl(2)); a child started
-    from a short-lived thread would be killed in the middle of a test.
+    The kernel sends PR_SET_PDEATHSIG when the *thread* that forked ends (prctl(2)); a child started from a
+    short-lived thread would be killed in the middle of a test.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ def _the_spawner() -> _Spawner:
 
 
 class Child:
-    """A running child process; killed by the kernel should this process die first."""
+    """A running child process. The kernel kills it if this process dies first."""
 
     def __init__(self, process: subprocess.Popen[bytes], name: str) -> None:
         self._process = process
@@ -69,14 +69,14 @@ class Child:
         return self._process.poll() is None
 
     def wait(self, timeout: float) -> int | None:
-        """The exit status, or None when it still runs after `timeout` seconds."""
+        """Return the exit status, or None when it still runs after `timeout` seconds."""
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
 
     def stop(self, *, grace: float = 0.0) -> None:
-        """End it: SIGTERM with `grace` seconds to obey when positive, then SIGKILL; reaped in any case."""
+        """End and reap the process: SIGTERM with `grace` seconds to obey when positive, then SIGKILL."""
         if grace > 0 and self.running:
             self._process.terminate()
             self.wait(grace)
@@ -85,7 +85,7 @@ class Child:
         self._process.wait()
 
     def describe_exit(self) -> str:
-        """`exited with status 1` or `was killed by SIGKILL`, for messages."""
+        """Return `exited with status 1` or `was killed by SIGKILL`, for messages."""
         status = self._process.poll()
         if status is None:
             return "is still running"
@@ -129,7 +129,7 @@ def spawn(
 
 
 def require(program: str, *, package: str | None = None) -> Path:
-    """The path of a host program; ConfigError with what to install when it is absent."""
+    """Return the path of a host program. Raises ConfigError with what to install when it is absent."""
     found = shutil.which(program)
     if found is None:
         hint = f"apt-get install {package}" if package else f"install {program} and have it on PATH"
@@ -144,7 +144,7 @@ def run_tool(
     pass_fds: Sequence[int] = (),
     input: bytes | None = None,
 ) -> bytes:
-    """Run a short host tool and return its standard output; InfrastructureError when it fails."""
+    """Run a short host tool and return its standard output. Raises InfrastructureError when it fails."""
     require(argv[0])
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Byte sizes as people write them."""
+"""Byte sizes such as 10G, parsed and formatted."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _UNITS = {"": 1, "B": 1, "K": 1024, "M": MIB, "G": GIB, "T": 1024 * GIB}
 
 
 def parse_size(text: str) -> int:
-    """Bytes of `10G`, `512M`, `4096`; powers of 1024, an optional `iB` tail. Raises ConfigError."""
-    found = re.fullmatch(r"(\d+)\s*([BKMGT]?)(?:iB|B)?", text.strip(), re.IGNORECASE)
+    """Parse `10G`, `512M`, `4096` to bytes; powers of 1024, an optional `iB` tail. Raises ConfigError."""
+    found = re.fullmatch(r"([0-9]{1,18})\s*([BKMGT]?)(?:iB|B)?", text.strip(), re.IGNORECASE)
     if found is None:
-        raise ConfigError(f"not a size: {text!r}", hint="write a whole number with K, M, G or T, such as 10G")
+        hint = "write a whole number with K, M, G or T, such as 10G"
+        raise ConfigError(f"not a size: {text[:40]!r}", hint=hint)
     return int(found[1]) * _UNITS[found[2].upper()]
 
 
 def show_size(count: int) -> str:
-    """`10.0 GiB` for people."""
+    """Format bytes for people: `10.0 GiB`."""
     value = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:

@@ -1,8 +1,6 @@
-"""What `kola run` gives to the plugin inside the pytest session it starts."""
+"""Inputs of the pytest plugin, passed to the session that `kola run` starts."""
 
 from __future__ import annotations
-
-import argparse
 
 import pytest
 
@@ -11,14 +9,11 @@ from kola.run.resolve import Resolved
 
 
 class HandOver:
-    """Gives the plugin what was resolved here, and finds its recorder again."""
+    """A pytest plugin that passes the resolved run to kola's plugin, and gives access to its recorder."""
 
-    def __init__(
-        self, args: argparse.Namespace, resolved: Resolved, *, closes: bool = True, timed: bool = True
-    ) -> None:
-        """`closes`: pytest's end is the run's. `timed`: how long tests take is to be remembered."""
+    def __init__(self, resolved: Resolved, *, closes: bool = True, timed: bool = True) -> None:
+        """`closes`: the run ends with the pytest session. `timed`: durations of tests are recorded."""
         self.resolved = resolved
-        self._args = args
         self._closes = closes
         self._timed = timed
         self._config: pytest.Config | None = None
@@ -27,8 +22,6 @@ class HandOver:
     def pytest_configure(self, config: pytest.Config) -> None:
         self._config = config
         config.option.kola_resolved = self.resolved
-        config.option.kola_warn_exits_77 = self._args.on_warn_failure_exit_77
-        config.option.kola_tapfile = self._args.tapfile if self._timed else None
         config.option.kola_closes = self._closes
         config.option.kola_timed = self._timed
 

@@ -1,4 +1,4 @@
-"""`kola list`: what tests there are."""
+"""List the tests there are, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import argparse
 import json
 import sys
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
+from kola.cases.catalog import find_tests, own_root
+from kola.cases.external import discover
+from kola.cases.model import Selector, TestInfo
+from kola.cli.streams import write_utf8
 from kola.cli.table import aligned
-from kola.external import discover
-from kola.model import Selector, TestInfo
-from kola.select.catalog import find_tests, own_root
+from kola.run.argtypes import path
+from kola.run.arguments import add_filter_arguments
+from kola.run.options import SelectionOptions, SubjectOptions
+from kola.run.parser import Switch
+from kola.run.selection import listing_from, roots_from
 from kola.select.filters import apply, require_matches
-from kola.select.options import add_filter_arguments, listing_from, roots_from
 from kola.select.selection import Stage
 
-# What kola's own table and JSON write out where a test names none, or all but some.
+HELP = "list the tests"
+
+# Listed for a test that names none, or that excludes some.
 PLATFORMS = ("aws", "azure", "do", "esx", "gcp", "openstack", "qemu", "qemu-iso")
 ARCHITECTURES = ("aarch64", "x86_64")
 DISTROS = ("fcos", "nestos", "rhcos", "scos")
@@ -24,38 +30,45 @@ DISTROS = ("fcos", "nestos", "rhcos", "scos")
 _HEADER = ("Test Name", "Platforms", "Architectures", "Distributions", "Tags")
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("list", help="list the tests")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action=Switch, help="print JSON")
     parser.add_argument(
         "--promises",
-        action="store_true",
-        help="list what the user guide promises, the tests that prove it, and their last verdicts",
+        action=Switch,
+        help="list the promises of the user guide, the tests that prove them, and their last verdicts",
     )
     parser.add_argument(
         "--output-dir",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="with --promises: the run whose verdicts are shown (by default, the last on each test)",
     )
     add_filter_arguments(parser)
-    parser.set_defaults(func=run_list)
 
 
-def run_list(args: argparse.Namespace) -> int:
-    """Print the tests that the arguments leave; what cannot be offered is said on stderr, and no failure."""
+def run(args: argparse.Namespace) -> int:
+    """Print the selected tests.
+
+    A broken test is reported on standard error and does not change the status.
+    """
+    selection, subject = SelectionOptions.of(args), SubjectOptions.of(args)
     catalog = find_tests(own_root())
     if args.promises:
         from kola.cli.promises import list_promises  # which takes longer to import than listing takes
 
-        return list_promises(args, catalog)
-    external = discover(roots_from(args))
+        return list_promises(
+            catalog, selection, directory=subject.directory, output=args.output_dir, as_data=args.json
+        )
+    external = discover(roots_from(selection, subject))
     tests = [*catalog.tests, *(test.info for test in external.tests)]
-    options = listing_from(args)
-    require_matches([*tests, *(test.info for test in external.broken)], options.patterns)
-    skip = () if options.wanted_tags else (Stage.REQUIRED_TAG,)
-    listed, _ = apply(sorted(tests, key=lambda test: test.name), options, skip=skip)
-    print(as_json(listed) if args.json else as_table(listed))
+    wanted = listing_from(selection, subject)
+    require_matches([*tests, *(test.info for test in external.broken)], wanted.patterns)
+    skip = () if wanted.wanted_tags else (Stage.REQUIRED_TAG,)
+    listed, _ = apply(sorted(tests, key=lambda test: test.name), wanted, skip=skip)
+    if args.json:
+        write_utf8(f"{as_json(listed)}\n")
+    else:
+        print(as_table(listed))
     for warning in external.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for error in catalog.errors:
@@ -66,7 +79,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 
 def as_json(tests: Iterable[TestInfo]) -> str:
-    """kola's JSON: every list written out, even where it means all."""
+    """Return kola's JSON: every list written out, even when it means all."""
     rows = [
         {
             "Name": test.name,
@@ -82,7 +95,7 @@ def as_json(tests: Iterable[TestInfo]) -> str:
 
 
 def as_table(tests: Iterable[TestInfo]) -> str:
-    """kola's table: columns set off by tabs, lists in brackets."""
+    """Return kola's table: columns separated by tabs, lists in brackets."""
     rows = [
         (
             test.name,

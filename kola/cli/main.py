@@ -1,56 +1,84 @@
-"""The `kola` command: one subcommand a module."""
+"""The `kola` command: runs a subcommand, and turns any error into one message and an exit status."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 import kola
 from harness.errors import ConfigError, HarnessError
+from kola.cli import commands, streams
 
-USAGE = 2
-# Imported only when asked for: `kola list` must not pay for what `kola run` needs.
-_COMMANDS = {
-    "run": "kola.cli.run",
-    "list": "kola.cli.list",
-    "run-upgrade": "kola.cli.run_upgrade",
-    "rerun": "kola.cli.rerun",
-    "check-console": "kola.cli.check_console",
-    "butane": "kola.cli.butane",
-    "reference": "kola.cli.reference",
-    "ncpu": "kola.cli.ncpu",
-    "version": "kola.cli.version",
-}
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_HELP_WIDTH = 16
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; wrong input ends in exit code 2 and one message, never a traceback."""
+    """Run one subcommand. Wrong input ends in exit status 2 and one message, never a traceback."""
+    streams.prepare()
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="kola", description="VM tests for NestOS.")
-    parser.add_argument("--version", action="version", version=f"kola {kola.__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    asked = next((word for word in words if not word.startswith("-")), None)
-    for name, module in _COMMANDS.items():
-        if asked == name or asked not in _COMMANDS:
-            importlib.import_module(module).add_parser(subparsers)
-    args = parser.parse_args(words)
     try:
-        return int(args.func(args))
+        _require_text(words)
+        if words[:1] == ["help"] and len(words) > 1:
+            words = [words[1], "--help"]
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(_help())
+            return streams.finish(OK if words else USAGE)
+        if words[0] == "--version":
+            words = ["version"]
+        if words[0].startswith("-"):
+            words = commands.command_first(words)
+        command = commands.load(words[0])
+        _require_current_directory()
+        args = commands.parser(words[0], command).parse(words[1:])
+        return streams.finish(int(command.run(args)))
+    except SystemExit as ended:  # argparse's --help
+        return streams.finish(ended.code if isinstance(ended.code, int) else FAILED)
     except ConfigError as error:
-        print(f"kola: error: {error}", file=sys.stderr)
+        _complain(f"kola: error: {error}")
         return USAGE
     except HarnessError as error:
-        print(f"kola: {error}", file=sys.stderr)
-        return 1
+        _complain(f"kola: {error}")
+        return FAILED
     except KeyboardInterrupt:
-        print("kola: interrupted", file=sys.stderr)
-        return 130
+        _complain("kola: interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return streams.finish(OK)
+
+
+def _complain(message: str) -> None:
+    print(streams.sane(message), file=sys.stderr)
+
+
+def _help() -> str:
+    lines = ["usage: kola COMMAND [OPTION…] [ARGUMENT…]", "", "VM tests for NestOS.", "", "commands:"]
+    lines += [f"  {name:<{_HELP_WIDTH}}{commands.load(name).HELP}" for name in commands.names()]
+    return "\n".join([*lines, "", f"kola COMMAND --help explains each. This is version {kola.__version__}."])
+
+
+def _require_text(words: Sequence[str]) -> None:
+    """Raise ConfigError for an argument that a report could not contain."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(word).decode(errors="backslashreplace")
+            raise ConfigError(
+                f"the argument '{shown}' is not valid text in this locale",
+                hint="rename the file, or set LC_ALL to the encoding of its name",
+            ) from None
+
+
+def _require_current_directory() -> None:
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether it raises matters
+    except OSError as error:
+        raise ConfigError(
+            f"the current directory cannot be used: {error.strerror}", hint="change to one that exists"
+        ) from None
 
 
 if __name__ == "__main__":

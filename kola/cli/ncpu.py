@@ -1,15 +1,16 @@
-"""`kola ncpu`: how many CPUs there are to use."""
+"""Print the number of CPUs that tests may use, capped by the control group."""
 
 from __future__ import annotations
 
 import argparse
 
-from kola.schedule.host import cpus
+from harness.util.host import cpus
+
+HELP = "print the number of CPUs, capped by the cgroup"
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("ncpu", help="print the number of CPUs, capped by the cgroup")
-    parser.set_defaults(func=run)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: the command has no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.errors import ConfigError
-from kola.cli.output import default_base
+from kola.cases.catalog import Catalog, own_root
+from kola.cases.promises import FILE, Promises, State, Status, statuses
+from kola.cli.streams import write_utf8
 from kola.cli.table import aligned
-from kola.promises import FILE, Promises, State, Status, statuses
 from kola.report.history import last_verdicts, reports_in
-from kola.select.catalog import Catalog, own_root
-from kola.select.options import workdir
+from kola.run.options import SelectionOptions
+from kola.run.output import default_base
 
 _HEADER = ("Section", "Promise", "Test", "Last Verdict")
 _BLANK = ("",) * len(_HEADER)
 
 
-def list_promises(args: argparse.Namespace, catalog: Catalog) -> int:
-    """Of all tests: a promise looks uncovered when its tests are filtered away."""
-    if args.patterns or args.tag:
+def list_promises(
+    catalog: Catalog,
+    selection: SelectionOptions,
+    *,
+    directory: Path | None,
+    output: Path | None,
+    as_data: bool,
+) -> int:
+    """Print the table, or JSON if `as_data`. Refuses filters, with which a promise would look uncovered.
+
+    `directory` is the build directory, `output` the run whose verdicts are shown. Raises ConfigError.
+    """
+    if selection.patterns or selection.tag:
         raise ConfigError("--promises is about all tests", hint="leave out patterns and --tag")
     for error in catalog.errors:
         raise error
-    reports = reports_in(args.output_dir or default_base(workdir(args)))
-    if args.output_dir and not reports:
-        raise ConfigError("holds no report of a run", file=args.output_dir)
+    reports = reports_in(output or default_base(directory))
+    if output and not reports:
+        raise ConfigError("holds no report of a run", file=output)
     table = Promises.load(own_root() / FILE)
     rows = statuses(table, catalog.tests, last_verdicts(reports))
-    print(as_json(rows) if args.json else as_table(rows))
+    write_utf8(f"{as_json(rows) if as_data else as_table(rows)}\n")
     return 0
 
 
 def as_table(rows: Sequence[Status]) -> str:
-    """A line for each test of a promise, `uncovered` where it has none, and the counts."""
+    """Return a line for each test of a promise, `uncovered` if it has none, and the counts."""
     return f"{aligned([_HEADER, _BLANK, *(line for row in rows for line in _lines(row))])}\n\n{_counts(rows)}"
 
 

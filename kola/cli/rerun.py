@@ -1,4 +1,4 @@
-"""`kola rerun`: what failed in the last run, once more, with the options of that run."""
+"""Run again what failed or never ran in the last run, with the options of that run."""
 
 from __future__ import annotations
 
@@ -6,41 +6,28 @@ import argparse
 import shlex
 import sys
 
-from kola.cli import run as run_command
-from kola.cli.output import default_base
-from kola.report.properties import read_options
-from kola.report.rerun import as_pattern, failed_names, last_report
 from kola.run.arguments import add_command_arguments
-from kola.run.typed import NOT_AGAIN, recall, words
-from kola.select.filters import unmultiplied
-from kola.select.options import workdir
+from kola.run.options import RunOptions
+
+HELP = "run again what failed in the last run"
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("rerun", help="run again what failed in the last run", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_command_arguments(parser)
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """As `kola run`, with the failed tests' names for patterns; 0 when nothing had failed.
+    """Run the tests as `kola run` would; return 0 when there are none.
 
-    An option that is typed replaces that of the earlier run.
+    A typed option replaces the earlier one.
     """
-    places = [args.output_dir] if args.output_dir else [default_base(workdir(args))]
-    report = last_report(places)
-    output = report.parent.parent
-    earlier = read_options(output)
-    names = failed_names(report)
-    if not names:
-        print(f"nothing failed in {output}")
+    from kola.cli.again import options_again  # which takes longer to import than `kola --help` takes
+    from kola.cli.execute import run_tests
+
+    again = options_again(RunOptions.of(args))
+    if again is None:
         return 0
-    kept = {name: value for name, value in earlier.items() if name not in NOT_AGAIN}
-    recall(args, kept)
+    options, kept = again
     if kept:
-        print(f"with the options of the last run: {shlex.join(words(kept))}", file=sys.stderr)
-    times = int(earlier.get("multiply", 1))
-    tests = [unmultiplied(name.partition("[")[0], times) for name in names]
-    args.granted = list(dict.fromkeys(tests))
-    args.patterns = [as_pattern(name) for name in args.granted]
-    return run_command.run(args)
+        print(f"with the options of the last run: {shlex.join(kept)}", file=sys.stderr)
+    return run_tests(options)

@@ -1,4 +1,4 @@
-"""Tables as the Go kola prints them: columns set off by tabs."""
+"""Tables as the Go kola prints them: columns separated by tabs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TAB = 8
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """The rows, one a line, padded with tabs so that every column begins at a tab stop."""
+    """Return the rows, one a line, padded with tabs so that every column begins at a tab stop."""
     stops = [1 + max(map(len, column)) // _TAB for column in zip(*rows, strict=True)]
     return "\n".join(
         "".join(cell + "\t" * (stop - len(cell) // _TAB) for cell, stop in zip(row[:-1], stops, strict=False))

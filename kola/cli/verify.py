@@ -1,4 +1,4 @@
-"""`--verify-clones`: a sample of what clones passed or failed, once more on machines booted for it."""
+"""`--verify-clones`: repeats a sample of the tests that ran in clones on machines booted for them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from kola.cli.output import prepare
 from kola.plugin.recorder import Recorder
 from kola.report.clones import compare, sample
 from kola.report.layout import VERIFY
 from kola.report.verdict import ExitCode
+from kola.run.output import prepare
 from kola.run.resolve import Resolved
 
 
 def verify_clones(
     recorder: Recorder, again: Callable[[Resolved], Recorder | None], resolved: Resolved
 ) -> None:
-    """Run the sample cold, by `again`, and add to the run that `recorder` holds what came of it.
+    """Run the sample cold, by `again`, and add the results to the run that `recorder` holds.
 
-    Nothing of a run that was cut short is verified. Raises ConfigError.
+    A run that was cut short is not verified. Raises ConfigError.
     """
     run = recorder.run
     if run is None or run.interrupted:

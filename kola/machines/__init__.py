@@ -1,6 +1,6 @@
-"""Machines for tests: what a test asks for, and who gives it."""
+"""Machines for tests: requests, and the pool that fulfils them."""
 
-from kola.machines.lessor import Lessor
+from kola.machines.pool import MachinePool
 from kola.machines.request import MachineRequest, request_from_markers
 
-__all__ = ["Lessor", "MachineRequest", "request_from_markers"]
+__all__ = ["MachinePool", "MachineRequest", "request_from_markers"]

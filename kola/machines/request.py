@@ -1,8 +1,7 @@
-"""What `@pytest.mark.machine(...)` asks for, as a spec."""
+"""Requests for machines: the keywords of `@pytest.mark.machine(...)` as a spec."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import inspect
 from collections.abc import Iterable, Mapping
@@ -12,8 +11,10 @@ from typing import Any
 
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
-from harness.machine.spec import Disk, Firmware, HostDirectory, MachineSpec
-from harness.platform.qemu.template import Preparation
+from harness.machine.spec import Disk, Firmware, HostDirectory, MachineSpec, QemuOptions
+from harness.platform.templates import Preparation
+from harness.util.suggest import did_you_mean
+from kola.machines.keywords import check_keywords
 
 _AS_IN_SPEC = (
     "memory_mib",
@@ -27,6 +28,10 @@ _AS_IN_SPEC = (
     "kernel_args",
     "firstboot_kernel_args",
     "primary_size",
+    "primary",
+    "medium",
+    "boot_order",
+    "channels",
 )
 """Keywords that are fields of MachineSpec under the same name."""
 
@@ -49,9 +54,9 @@ BOOTS = ("auto", "cold", "clone")
 
 @dataclass(frozen=True)
 class Verbatim:
-    """What a machine finds in the place of its config, nothing added, so that nobody can log in.
+    """Raw content in place of a machine's config. Nothing is added, so nobody can log in.
 
-    None is nothing at all.
+    None means no config at all.
     """
 
     content: bytes | None
@@ -59,12 +64,12 @@ class Verbatim:
 
 @dataclass(frozen=True)
 class MachineRequest:
-    """One machine a test asks for. `opt_out` names health checks.
+    """A machine that a test requests. `opt_out` names health checks.
 
-    `boot` is `auto`, `cold`, or `clone`: of a machine that `ignition` has configured already.
-    `verbatim` is given in place of any config. `count` is how many such machines the test has at once,
-    where it says so. `prepare` is done to the machine first; where it can be cloned, it is done once for all
-    tests that ask for the same.
+    `boot` is `auto`, `cold`, or `clone`: a clone of a machine that `ignition` has configured already.
+    `verbatim` replaces any config. `count` is the number of such machines that the test has at once, if it
+    says so. `prepare` runs on the machine first; if the machine can be cloned, it runs once for all tests
+    with the same request.
     """
 
     spec: MachineSpec
@@ -77,7 +82,7 @@ class MachineRequest:
 
     @property
     def console_only(self) -> bool:
-        """Whether nobody can log in over SSH."""
+        """True when nobody can log in over SSH."""
         return not self.spec.network or self.verbatim is not None
 
 
@@ -86,7 +91,7 @@ def request_from_markers(
 ) -> MachineRequest:
     """Merge keywords of markers, outermost first, over the run's default machine.
 
-    Raises ConfigError naming the test's file and line for what no machine can be.
+    Raises ConfigError with the test's file and line for an impossible machine.
     """
     words: dict[str, Any] = {}
     for marker in markers:
@@ -100,13 +105,9 @@ def request_from_markers(
 def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
     for key in words:
         if key not in _KNOWN:
-            near = difflib.get_close_matches(key, _KNOWN, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_KNOWN)}"
-            raise ConfigError(f"machine marker: unknown keyword {key!r}", hint=hint)
-    spec = base
-    for key in _AS_IN_SPEC:
-        if key in words:
-            spec = replace(spec, **{key: words[key]})
+            raise ConfigError(f"machine marker: unknown keyword {key!r}", hint=did_you_mean(key, _KNOWN))
+    check_keywords(words)
+    spec = replace(base, **{key: words[key] for key in _AS_IN_SPEC if key in words})
     if "disks" in words:
         spec = replace(spec, disks=tuple(Disk.parse(text) for text in words["disks"]))
     if "primary_disk" in words:
@@ -116,7 +117,7 @@ def _request(base: MachineSpec, words: Mapping[str, Any]) -> MachineRequest:
     if "host_directories" in words:
         spec = replace(spec, host_directories=tuple(_directory(entry) for entry in words["host_directories"]))
     if "qemu_args" in words:
-        spec = replace(spec, extra_qemu_args=(*spec.extra_qemu_args, *words["qemu_args"]))
+        spec = replace(spec, qemu=QemuOptions((*spec.qemu.extra_args, *words["qemu_args"])))
     boot = words.get("boot", "auto")
     if boot not in BOOTS:
         raise ConfigError(
@@ -150,7 +151,10 @@ def _config(given: Any) -> tuple[IgnitionConfig | None, Verbatim | None]:
 
 
 def _preparation(given: Any) -> Preparation | None:
-    """The function, known by its name and by the file it stands in: a change there makes it another one."""
+    """Return the preparation.
+
+    Its identity is the function's name and its file's content: a change there changes it.
+    """
     if given is None:
         return None
     try:

@@ -11,16 +11,23 @@ from kola.plugin.hooks import (
     pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure,
+    pytest_exception_interact,
     pytest_generate_tests,
     pytest_runtest_call,
     pytest_runtest_makereport,
     pytest_runtest_protocol,
     pytest_runtest_setup,
     pytest_runtest_teardown,
+    pytest_sessionfinish,
     pytest_sessionstart,
     pytest_unconfigure,
 )
-from kola.plugin.node import pytest_configure_node, pytest_handlecrashitem, pytest_xdist_make_scheduler
+from kola.plugin.xdist.node import (
+    pytest_configure_node,
+    pytest_handlecrashitem,
+    pytest_testnodedown,
+    pytest_xdist_make_scheduler,
+)
 
 __all__ = [
     "build",
@@ -33,6 +40,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",
+    "pytest_exception_interact",
     "pytest_generate_tests",
     "pytest_handlecrashitem",
     "pytest_runtest_call",
@@ -40,7 +48,9 @@ __all__ = [
     "pytest_runtest_protocol",
     "pytest_runtest_setup",
     "pytest_runtest_teardown",
+    "pytest_sessionfinish",
     "pytest_sessionstart",
+    "pytest_testnodedown",
     "pytest_unconfigure",
     "pytest_xdist_make_scheduler",
     "services",

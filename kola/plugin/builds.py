@@ -1,4 +1,4 @@
-"""The builds a test is about: the one under test, and the one an upgrade starts from."""
+"""Fixtures for builds: the one under test, and the one an upgrade starts from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kola.plugin.keys import STATE
 
 @dataclass(frozen=True)
 class Upgrade:
-    """`parent` is the id of the build, or the name of the image, that machines start from."""
+    """An upgrade. `parent` is the id of the build, or the name of the image, that machines start from."""
 
     parent: str
     target: Build
@@ -29,7 +29,7 @@ def build(request: pytest.FixtureRequest) -> Build:
 
 @pytest.fixture
 def upgrade(request: pytest.FixtureRequest) -> Upgrade:
-    """The upgrade under test; the test is skipped in runs that are not about one."""
+    """The upgrade under test; in other runs the test is skipped."""
     plan = request.config.stash[STATE].plan
     target = plan.build()
     if target is None or not plan.parent:

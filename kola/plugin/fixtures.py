@@ -1,9 +1,8 @@
-"""The fixtures test authors use."""
+"""The fixtures for test authors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from harness.artifact import Distro
 from harness.ignition import IgnitionConfig
 from harness.machine.machine import Machine
-from harness.platform.qemu.private import PrivateNetwork
 from harness.services import Services
 from kola.plugin.keys import CONTEXT, STATE
 from kola.plugin.needs import request_of
@@ -20,9 +18,11 @@ from kola.plugin.needs import request_of
 
 @pytest.fixture
 def new_machine(request: pytest.FixtureRequest) -> Callable[..., Machine]:
-    """Calling it gives one more machine; keywords as of `@pytest.mark.machine`, over the test's own.
+    """A function that returns one more machine.
 
-    With `wait=False` the machine is handed over as soon as it is switched on.
+    Its keywords are those of `@pytest.mark.machine` and override the test's own.
+
+    With `wait=False` the machine is returned as soon as it is switched on.
     """
     item = request.node
     state, context = item.config.stash[STATE], item.stash[CONTEXT]
@@ -31,8 +31,8 @@ def new_machine(request: pytest.FixtureRequest) -> Callable[..., Machine]:
         wanted = request_of(item, state.plan, **overrides)
         if context.services is not None:
             wanted = replace(wanted, spec=replace(wanted.spec, reachable=context.services.reachable()))
-        context.make_room(wanted.spec)
-        give: Callable[..., Machine] = state.lessor.lease if wait else state.lessor.start
+        context.reserve_machine(wanted.spec)
+        give: Callable[..., Machine] = state.pool.lease if wait else state.pool.start
         return give(wanted, context)
 
     return make
@@ -40,47 +40,52 @@ def new_machine(request: pytest.FixtureRequest) -> Callable[..., Machine]:
 
 @pytest.fixture
 def machine(new_machine: Callable[..., Machine]) -> Machine:
-    """A machine of this test's own, booted and well."""
+    """A machine of this test's own, booted and healthy."""
     return new_machine()
 
 
 @pytest.fixture
-def machines(new_machine: Callable[..., Machine]) -> Iterator[Callable[..., list[Machine]]]:
-    """`machines(n)` gives n machines on a network of their own, where they are `node1` … by name.
+def machines(
+    request: pytest.FixtureRequest, new_machine: Callable[..., Machine]
+) -> Callable[..., list[Machine]]:
+    """A function: `machines(n)` returns n machines on a private network, where they are called `node1` and so
+    on.
 
-    Keywords as of `new_machine`; they have 10.99.0.1 … there, and no way to the outside.
+    Keywords are those of `new_machine`. The addresses are 10.99.0.1 and so on; the network has no route to
+    the outside.
     """
-    with ExitStack() as networks:
+    platform, context = request.config.stash[STATE].platform, request.node.stash[CONTEXT]
 
-        def make(count: int, **overrides: Any) -> list[Machine]:
-            group = [new_machine(**overrides) for _ in range(count)]
-            network = PrivateNetwork()
-            networks.callback(network.close)
-            network.connect(group)
-            return group
+    def make(count: int, **overrides: Any) -> list[Machine]:
+        group = [new_machine(**overrides) for _ in range(count)]
+        network = platform.private_network()
+        context.owned.callback(network.close)
+        network.connect(group)
+        return group
 
-        yield make
+    return make
 
 
 @pytest.fixture
-def services(request: pytest.FixtureRequest) -> Iterator[Services]:
-    """Servers that this test's machines reach: started before them, gone with the test.
+def services(request: pytest.FixtureRequest) -> Services:
+    """Servers that this test's machines reach. They start before the machines and end with the test.
 
     Logs are kept in `services/` of the test's directory. See docs/services.md.
     """
     context = request.node.stash[CONTEXT]
-    with closing(Services(context.directory / "services")) as made:
-        context.services = made
-        yield made
+    network = request.config.stash[STATE].platform.service_network()
+    made = context.services = Services(context.directory / "services", network)
+    context.owned.callback(made.close)
+    return made
 
 
 @pytest.fixture
 def way_in(request: pytest.FixtureRequest) -> IgnitionConfig:
-    """What the harness adds to every machine's config, keys above all.
+    """The harness's own additions to every machine's config, above all keys.
 
-    A test needs it whose own config makes Ignition take another one instead.
+    A test needs them when its own config makes Ignition use another one instead.
     """
-    return request.config.stash[STATE].lessor.config(None)
+    return request.config.stash[STATE].pool.config(None)
 
 
 @pytest.fixture

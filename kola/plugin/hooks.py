@@ -1,33 +1,34 @@
-"""pytest's hooks as kola answers them."""
+"""kola's implementation of pytest's hooks."""
 
 from __future__ import annotations
 
-import argparse
+import json
 import shlex
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from harness.errors import ConfigError
-from kola.plugin import protocol
-from kola.plugin.attach import to_allure
-from kola.plugin.doorkeeper import Doorkeeper
-from kola.plugin.items import identify
+from kola.cases.catalog import own_root
+from kola.plugin import protocol, tables
+from kola.plugin.allure import take_over
+from kola.plugin.items import identify, multiply
 from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
 from kola.plugin.needs import write_kinds
 from kola.plugin.recorder import Recorder
+from kola.plugin.reservation_check import ReservationCheck
 from kola.plugin.state import WorkerState
 from kola.plugin.termination import Termination
 from kola.plugin.watchdog import phase, watch
-from kola.plugin.worker import FIRST_WORKER, die_with_parent, run_without_prefetch
-from kola.run.arguments import add_run_arguments
+from kola.plugin.xdist import internals
+from kola.plugin.xdist.worker import FIRST_WORKER, STAYS, die_with_parent, run_without_prefetch
+from kola.run.options import RunOptions, parse
 from kola.run.plan import RunPlan
 from kola.run.resolve import resolve
-from kola.select.catalog import own_root
 
 _WATCH: pytest.StashKey[ExitStack] = pytest.StashKey()
 
@@ -49,33 +50,46 @@ def pytest_configure(config: pytest.Config) -> None:
     if workerinput is not None:
         die_with_parent()
         if "kola" in workerinput:
-            config.stash[PLAN] = RunPlan.from_json(workerinput["kola"])
-            _know_external_tests(config)
+            take_over(config)
+            config.stash[PLAN] = RunPlan.from_json(json.loads(workerinput["kola"]))
+            _know_tests(config)
         return
     handed = getattr(config.option, "kola_resolved", None)
     if handed is None and not _wanted(config):
         return
     if handed is None:
         try:
-            typed = _parse(config.getoption("--kola") or "")
-            handed = resolve(typed, tell=_tell, dry=config.option.collectonly)
+            handed = resolve(_options(config), tell=_tell, dry=config.option.collectonly)
         except ConfigError as error:
             raise pytest.UsageError(str(error)) from None
     config.stash[PLAN] = handed.plan
     if not handed.dry:
+        require_xdist_internals(config)
         config.pluginmanager.register(Recorder(config, handed), "kola-recorder")
         config.pluginmanager.register(Termination(), "kola-termination")
-    _know_external_tests(config)
+    _know_tests(config)
 
 
-def _know_external_tests(config: pytest.Config) -> None:
-    from kola.external.plugin import ExternalTests  # which builds on this package
+def require_xdist_internals(config: pytest.Config) -> None:
+    """Raise UsageError when tests would run under an xdist that kola does not know."""
+    if not config.pluginmanager.has_plugin("xdist"):
+        return
+    try:
+        internals.require()
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
 
+
+def _know_tests(config: pytest.Config) -> None:
+    from kola.plugin.external.collection import ExternalTests  # imports this package
+    from kola.plugin.modules import PythonTests
+
+    config.pluginmanager.register(PythonTests(config.stash[PLAN]), "kola-python")
     config.pluginmanager.register(ExternalTests(config.stash[PLAN]), "kola-external")
 
 
 def _wanted(config: pytest.Config) -> bool:
-    """Whether this session is about kola's tests: told so, or pointed at the suites."""
+    """Return True when this session runs kola's tests: by `--kola`, or because it was given the suites."""
     if config.getoption("--kola") is not None:
         return True
     if config.option.help or config.option.version or config.option.collectonly:
@@ -88,20 +102,17 @@ def _wanted(config: pytest.Config) -> bool:
     return False
 
 
-class _Parser(argparse.ArgumentParser):
-    """Of the `--kola` string: a mistake in it is one of pytest's own arguments."""
-
-    def error(self, message: str) -> NoReturn:
-        raise pytest.UsageError(f"--kola: {message} (kola run --help lists what it takes)")
-
-
-def _parse(text: str) -> argparse.Namespace:
-    parser = _Parser(prog="pytest --kola", add_help=False)
-    add_run_arguments(parser)
+def _options(config: pytest.Config) -> RunOptions:
+    text = config.getoption("--kola") or ""
     try:
-        return parser.parse_args(shlex.split(text))
+        options = parse(shlex.split(text))
+    except ConfigError as error:
+        raise pytest.UsageError(f"--kola: {error.message} (kola run --help lists what it takes)") from None
     except ValueError as error:
         raise pytest.UsageError(f"--kola: {error}: {text}") from None
+    if options.keep_on_failure or options.ssh_on_test_failure:
+        raise pytest.UsageError("--kola: pytest keeps no machines; use kola run, or pytest --pdb")
+    return options
 
 
 def _tell(message: str) -> None:
@@ -115,43 +126,62 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     in_worker = hasattr(config, "workerinput")
     config.stash[STATE] = WorkerState(plan, scheduled=in_worker)
-    config.pluginmanager.register(Doorkeeper(), "kola-doorkeeper")
+    config.pluginmanager.register(ReservationCheck(), "kola-reservation-check")
     if in_worker:
         run_without_prefetch(config)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell whoever waits for this worker that it stays, before telling that its tests have ended."""
+    config = session.config
+    state = config.stash.get(STATE, None)
+    output = getattr(config, "workeroutput", None)
+    if state is not None and output is not None and state.failed_machines.names:
+        state.failed_machines.outlive_parent()
+        output[STAYS] = state.failed_machines.names
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     state = config.stash.get(STATE, None)
-    if state is not None:
-        state.close()
+    if state is None:
+        return
+    state.close()
+    if STAYS in getattr(config, "workeroutput", {}):
+        state.failed_machines.stay()
+    else:
+        state.failed_machines.close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`--multiply N`: every test N times, as kola numbers them."""
+    """Make a test for each row of a table; with `--multiply N` make N copies of every test."""
+    tables.generate(metafunc)
     plan = metafunc.config.stash.get(PLAN, None)
     if plan is None or plan.multiply <= 1 or not any(metafunc.definition.iter_markers("kola")):
         return
-    metafunc.fixturenames.append("kola_copy")
-    metafunc.parametrize("kola_copy", range(plan.multiply))
+    multiply(metafunc, plan.multiply)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give every kola test its name; leave out what was not chosen."""
+    """Give every kola test its name, and deselect tests that were not chosen."""
     plan = config.stash.get(PLAN, None)
     if plan is None:
         return
-    chosen = frozenset(plan.tests)
+    chosen = set(plan.tests)
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
-        info = identify(item)
+        try:
+            info = identify(item)
+        except ConfigError as error:
+            raise pytest.UsageError(str(error)) from None
         if info is None:
             kept.append(item)
             continue
         item.stash[INFO] = info
         item.extra_keyword_matches.add(info.name)
-        (kept if _base_name(info.name) in chosen or info.name in chosen else left).append(item)
+        (kept if info.name in chosen else left).append(item)
+        chosen.discard(info.name)  # the catalog has reported a second test of this name as broken
     if left:
         config.hook.pytest_deselected(items=left)
     items[:] = kept
@@ -159,16 +189,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """The first worker tells what tests need, before xdist tells that it has collected them."""
+    """Write the needs of all tests, in the first worker, before xdist reports that it has collected them."""
     config = session.config
     worker = getattr(config, "workerinput", {}).get("workerid")
     if worker == FIRST_WORKER and PLAN in config.stash:
-        write_kinds(session.items, config.stash[PLAN], lambda: config.stash[STATE].lessor)
-
-
-def _base_name(name: str) -> str:
-    """The name without a parametrization's `[id]`: selection knows one test a function."""
-    return name.partition("[")[0]
+        write_kinds(session.items, config.stash[PLAN], lambda: config.stash[STATE].pool)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -215,8 +240,24 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     finally:
         if context is not None:
+            state = item.config.stash[STATE]
+            if state.plan.keep_failed and context.kind is not None:
+                state.failed_machines.keep(context)
+            else:
+                state.failed_machines.release(context.kept)  # to a debugger, until now
             context.close_machines()
-            to_allure(item.config, context)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Before pytest's debugger starts: stop the clock, and say how to get into the machines."""
+    context = node.stash.get(CONTEXT, None)
+    if context is None or not node.config.getoption("usepdb"):
+        return
+    node.stash[_WATCH].close()
+    node.config.stash[STATE].failed_machines.keep(context)
+    for kept in context.kept:
+        _tell(f"\nthe machine stays while you debug; in another terminal: kola ssh {kept.name}")
 
 
 @pytest.hookimpl(wrapper=True)

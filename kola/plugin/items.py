@@ -1,21 +1,31 @@
-"""Which kola test a pytest item is."""
+"""The kola test of a pytest item."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kola.model import TestInfo
-from kola.select.catalog import Module, info_from_marker, own_root
+from kola.cases.catalog import Module, info_from_marker, own_root
+from kola.cases.model import TestInfo
+from kola.cases.names import case_name, copy_name
+from kola.plugin.tables import row_of
+
+COPY = "kola_copy"
+_OF_COPIES = re.compile(r"(^|-)kola-copy-\d+(?=-|$)")
 
 
 def identify(item: pytest.Item) -> TestInfo | None:
-    """The item's TestInfo, from its markers; None for tests that are not kola's."""
+    """Return the item's TestInfo, from its markers; None for tests that are not kola's."""
     own = getattr(item, "kola_info", None)
     if isinstance(own, TestInfo):
         return own
+    row = row_of(item)
+    if row is not None:
+        copy = item.callspec.params.get(COPY)  # type: ignore[attr-defined]  # it has a row by it
+        return row.info if copy is None else replace(row.info, name=copy_name(row.info.name, copy))
     marks = list(item.iter_markers("kola"))
     if not marks or not isinstance(item, pytest.Function):
         return None
@@ -33,14 +43,17 @@ def identify(item: pytest.Item) -> TestInfo | None:
         line=(item.location[1] or 0) + 1,
         docstring=item.function.__doc__,
     )
-    return replace(info, name=info.name + _suffix(item))
-
-
-def _suffix(item: pytest.Function) -> str:
     callspec = getattr(item, "callspec", None)
     if callspec is None:
-        return ""
-    copy = callspec.params.get("kola_copy")
-    rest = [text for text in callspec.id.split("-") if text] if copy is None else []
-    number = "" if copy is None else str(copy)
-    return number + (f"[{'-'.join(rest)}]" if rest else "")
+        return info
+    copy = callspec.params.get(COPY)
+    parameters = _OF_COPIES.sub("", callspec.id)
+    if set(callspec.params) - {COPY}:
+        info = replace(info, name=case_name(info.name, parameters), family=info.name)
+    return info if copy is None else replace(info, name=copy_name(info.name, copy))
+
+
+def multiply(metafunc: pytest.Metafunc, times: int) -> None:
+    """Make `times` copies of each case of a function."""
+    metafunc.fixturenames.append(COPY)
+    metafunc.parametrize(COPY, range(times), ids=[f"kola-copy-{number}" for number in range(times)])

@@ -1,4 +1,4 @@
-"""Where the plugin keeps its state on pytest's objects."""
+"""Keys of the plugin's state in the stashes of pytest's objects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from kola.model import TestInfo
+    from kola.cases.model import TestInfo
     from kola.plugin.context import TestContext
     from kola.plugin.state import WorkerState
     from kola.run.plan import RunPlan

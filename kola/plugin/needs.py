@@ -1,10 +1,7 @@
-"""What each test will take of the host and be cloned from, told to the process that schedules them."""
+"""The needs and templates of each test, passed to the process that schedules them."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,19 +10,21 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError, HarnessError
-from kola.machines import Lessor, MachineRequest, request_from_markers
+from harness.util.jsonfile import JsonFile
+from kola.machines import MachinePool, MachineRequest, request_from_markers
 from kola.plugin.keys import INFO
 from kola.run.plan import RunPlan
 from kola.schedule.need import Need
 from kola.schedule.pending import Kind
 
 _FILE = ".kinds.json"
+_FORMAT = JsonFile(dict[str, Kind], "a record of what tests need")
 _SEVERAL = 2
-"""Machines of a test that leases several and does not say how many (`count`)."""
+"""Number of machines assumed for a test that leases several without giving `count`."""
 
 
 def request_of(item: pytest.Item, plan: RunPlan, **overrides: Any) -> MachineRequest:
-    """What the test's machine markers ask for, `overrides` over them. Raises ConfigError."""
+    """Return the request of the test's machine markers, overridden by `overrides`. Raises ConfigError."""
     markers = [dict(mark.kwargs) for mark in item.iter_markers("machine")]
     line = item.location[1]
     return request_from_markers(
@@ -37,7 +36,7 @@ def request_of(item: pytest.Item, plan: RunPlan, **overrides: Any) -> MachineReq
 
 
 def need_of(item: pytest.Item, plan: RunPlan) -> Need:
-    """Nothing for what is no test of kola's, or is wrong, as it will say itself."""
+    """Return the test's need: nothing for a test that is not kola's, or whose request is wrong."""
     info = item.stash.get(INFO, None)
     if info is None:
         return Need()
@@ -59,40 +58,38 @@ def need_of(item: pytest.Item, plan: RunPlan) -> Need:
 def templates_of(
     item: pytest.Item, plan: RunPlan, templates: Callable[[MachineRequest], tuple[str, ...]]
 ) -> tuple[str, ...]:
-    """The templates of the machine its markers ask for; what its code asks for is not known yet."""
-    if "new_machine" not in getattr(item, "fixturenames", ()):
+    """Return the templates of the machine requested by markers or metadata.
+
+    Requests in code are unknown here.
+    """
+    own = getattr(item, "machine_request", None)
+    if own is None and "new_machine" not in getattr(item, "fixturenames", ()):
         return ()
     try:
-        return templates(request_of(item, plan))
+        return templates(own(plan) if own is not None else request_of(item, plan))
     except (HarnessError, TypeError, ValueError, AttributeError):
-        return ()  # the test will say so itself
+        return ()  # the test will report the error itself
 
 
-def write_kinds(items: Iterable[pytest.Item], plan: RunPlan, lessor: Callable[[], Lessor]) -> None:
-    """For the process that schedules, which collects nothing itself; to be written by one worker only.
+def write_kinds(items: Iterable[pytest.Item], plan: RunPlan, pool: Callable[[], MachinePool]) -> None:
+    """Write the kinds for the scheduling process, which collects nothing itself. Only one worker calls it.
 
-    `lessor` is asked for when the first test wants a machine.
+    `pool` is called when the first test requests a machine.
     """
-    templates = cache(lambda request: lessor().templates(request))
-    needs = {
-        item.nodeid: [need.to_json(), templates_of(item, plan, templates)]
+    templates = cache(lambda request: pool().templates(request))
+    kinds = {
+        item.nodeid: Kind(need, templates_of(item, plan, templates))
         for item in items
         if (need := need_of(item, plan))
     }
-    path = plan.output / _FILE
-    fresh = path.with_name(f"{_FILE}.{os.getpid()}")
-    fresh.write_text(json.dumps(needs))
-    fresh.replace(path)
+    _FORMAT.write(plan.output / _FILE, kinds)
 
 
 def read_kinds(output: Path) -> Mapping[str, Kind]:
-    """By node id; what is not there needs nothing."""
+    """Read the kinds by node id. A missing test needs nothing. Raises ConfigError for a damaged file."""
     path = output / _FILE
-    with contextlib.suppress(FileNotFoundError):
-        content = json.loads(path.read_text())
-        path.unlink()
-        return {
-            nodeid: Kind(Need.from_json(need), tuple(templates))
-            for nodeid, (need, templates) in content.items()
-        }
-    return {}
+    if not path.exists():
+        return {}
+    kinds = _FORMAT.read(path)
+    path.unlink()
+    return kinds

@@ -1,4 +1,4 @@
-"""Collects what comes of every test, wherever it ran, and writes the reports."""
+"""Collection of every test's result, wherever it ran, and writing of the reports."""
 
 from __future__ import annotations
 
@@ -15,23 +15,30 @@ from pathlib import Path
 
 import pytest
 
-from kola.model import FailureKind, Verdict
+from harness.errors import ConfigError
+from kola.cases.model import FailureKind, Verdict
+from kola.plugin.allure import take_over
+from kola.plugin.enter import enter_failed
+from kola.report.allure import write_allure
 from kola.report.console import Console
-from kola.report.events import EventLog
+from kola.report.events import EventLog, read_events
 from kola.report.properties import Properties, write_properties
-from kola.report.report_json import write_report
 from kola.report.rerun import as_pattern
 from kola.report.result import Filtered, RunResult, TestResult
 from kola.report.summary import closing_line, summary
-from kola.report.tap import write_tap
+from kola.report.templates import template_notices
 from kola.report.verdict import exit_code
+from kola.report.write import write_reports
+from kola.run import durations
+from kola.run.options import NOT_AGAIN, RUN, lasting, words
 from kola.run.resolve import Resolved
-from kola.run.typed import NOT_AGAIN, words
-from kola.schedule import durations
+
+_NAMED = 4
+"""Number of tests that a sentence names; for more it gives the number."""
 
 
 class Recorder:
-    """The controller's (or the only) process' memory of a run."""
+    """The record of a run, kept in the controller or the only process."""
 
     def __init__(self, config: pytest.Config, resolved: Resolved) -> None:
         self._config = config
@@ -41,17 +48,21 @@ class Recorder:
         self._names: dict[str, str] = {}
         self._collected: dict[str, None] = {}
         self._reported: set[str] = set()
+        self._members: dict[str, set[str]] = {}
+        self._foreign = False
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
         self._interrupted = ""
         self._workers: list[int] = []
-        self.console = Console(sys.stdout)
+        self.console = Console(sys.stdout, verbose=resolved.options.verbose)
         self.run: RunResult | None = None
         args = config.option
         self._closes = bool(getattr(args, "kola_closes", True))
         self._timed = bool(getattr(args, "kola_timed", True))
-        self._warn_exits_77 = bool(getattr(args, "kola_warn_exits_77", False))
-        self._tapfile: Path | None = getattr(args, "kola_tapfile", None)
+        self._allure = take_over(config)
+        self._warn_exits_77 = resolved.options.on_warn_failure_exit_77
+        self._tapfile = resolved.options.tapfile if self._timed else None
+        self._junit = resolved.options.junitxml if self._timed else None
         self._events = EventLog(resolved.output.events)
         self._events.emit("run-start", build=self._plan.build_id, tests=len(self._plan.tests))
         write_properties(
@@ -64,17 +75,19 @@ class Recorder:
                 qemu_swtpm=self._plan.defaults.swtpm,
                 build=self._plan.build_id,
                 arch=self._plan.arch,
-                options=resolved.options,
+                command=resolved.options.command,
+                options=lasting(resolved.options),
+                tests=self._plan.tests,
             ),
             resolved.output.properties,
         )
 
     @cached_property
     def _plain_pytest(self) -> bool:
-        """Whether pytest itself tells how the run goes; known once every plugin is configured."""
+        """True when pytest itself shows the progress; known once every plugin is configured."""
         return bool(self._config.pluginmanager.has_plugin("terminalreporter"))
 
-    # What happens
+    # During the run
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: object) -> None:
@@ -95,17 +108,30 @@ class Recorder:
             self.console.started(location[2])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        member = getattr(report, "kola_member", None)
+        if member is not None:
+            self._ended_in_bucket(report.nodeid, TestResult.from_json(member))
+            return
         self._reported.add(report.nodeid)
         data = getattr(report, "kola", None)
         if data is not None:
             self._finished(TestResult.from_json(data))
         elif getattr(report, "kola_crash", "") == "final":
             self._finished(self._crashed(report))
+        elif report.nodeid not in self._names:
+            self._foreign = True  # a test that is not kola's, which pytest itself reports
 
     def _finished(self, result: TestResult) -> None:
         self._results[result.nodeid] = result
         if not self._plain_pytest:
-            self.console.finished(result)
+            self.console.finished(result, shown=self._members.get(result.nodeid, ()))
+        if result.kept and self._resolved.options.ssh_on_test_failure:
+            enter_failed(result, self._config, stay=self._resolved.options.keep_on_failure)
+
+    def _ended_in_bucket(self, bucket: str, member: TestResult) -> None:
+        self._members.setdefault(bucket, set()).add(member.name)
+        if not self._plain_pytest:
+            self.console.member(self._names.get(bucket, bucket), member)
 
     def _crashed(self, report: pytest.TestReport) -> TestResult:
         return TestResult(
@@ -137,24 +163,42 @@ class Recorder:
         )
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._interrupted = (
-            "interrupted by Ctrl-C" if excinfo.typename == "KeyboardInterrupt" else str(excinfo.value)
-        )
+        """Write the reports at once: the end of the run may be cut short, too."""
+        by_key = excinfo.typename == "KeyboardInterrupt"
+        self._interrupted = "interrupted by Ctrl-C" if by_key else str(excinfo.value)
         for pid in self._workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self.run = self._so_far(False)
+        self.write()
 
-    # The end
+    # End of the run
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.INTERNAL_ERROR and not self._interrupted:
+            self._interrupted = "pytest met an internal error, which it has said above"
+        self.run = self._so_far(session.shouldfail)
+        self.write()
+        if self._allure is not None and self._timed:
+            write_allure(self.run, self._allure)
+        if self._timed:
+            durations.record((test.name, test.nodeid, test.seconds) for test in self.run.tests if test.nodeid)
+        self._events.emit("run-end", exit_code=self.run.exit_code)
+        self._events.close()
+
+    def _so_far(self, stopped: bool | str) -> RunResult:
+        """Return the run as it is known now; `stopped` is pytest's reason for ending it early."""
         tests = tuple(sorted(self._results.values(), key=lambda result: result.name))
+        why = [self._interrupted] if self._interrupted else []
+        if not why and isinstance(stopped, str) and stopped:
+            why = [stopped]
         missing = self._missing(tests)
-        code = exit_code(tests, warn_exits_77=self._warn_exits_77, interrupted=bool(self._interrupted))
-        if exitstatus == pytest.ExitCode.INTERNAL_ERROR or (missing and not self._interrupted):
-            self._interrupted = self._interrupted or _never_ran(missing, session.shouldfail)
-            code = exit_code(tests, warn_exits_77=False, interrupted=True)
-        self.run = RunResult(
+        if missing:
+            why.append(_never_ran(missing))
+        interrupted = "; ".join(why) if missing or self._interrupted else ""
+        code = exit_code(tests, warn_exits_77=self._warn_exits_77, interrupted=bool(interrupted))
+        return RunResult(
             tests=tests,
             platform=self._plan.platform,
             version=self._plan.build_id,
@@ -167,65 +211,64 @@ class Recorder:
             filtered=tuple(
                 Filtered(one.name, one.stage.value, one.reason) for one in self._resolved.chosen.filtered
             ),
-            notices=self._resolved.chosen.notices,
-            interrupted=self._interrupted,
+            notices=(*self._resolved.chosen.notices, *self._without_template()),
+            interrupted=interrupted,
         )
-        self.write()
-        if self._timed:
-            durations.record((test.name, test.nodeid, test.seconds) for test in tests if test.nodeid)
-        self._events.emit("run-end", exit_code=int(code))
-        self._events.close()
+
+    def _without_template(self) -> tuple[str, ...]:
+        try:
+            return template_notices(read_events(self._resolved.output.events))
+        except ConfigError as error:
+            return (str(error),)
 
     def write(self) -> None:
-        """The reports of the run as it is known now."""
+        """Write the reports of the run as it is known now."""
         assert self.run is not None
-        write_report(self.run, self._resolved.output.report_json)
-        write_tap(self.run, self._resolved.output.tap)
-        if self._tapfile is not None:
-            write_tap(self.run, self._tapfile)
+        junit = getattr(self._config.option, "xmlpath", None)
+        taps = [self._tapfile] if self._tapfile is not None else []
+        junits = [Path(junit)] if junit and not self._foreign else []
+        if self._junit is not None:
+            junits.append(self._junit)
+        write_reports(self.run, taps=taps, junits=junits)
 
     def _missing(self, tests: tuple[TestResult, ...]) -> list[str]:
-        """Chosen tests without a verdict: one that silently did not run is a defect of ours.
+        """Return chosen tests without a verdict: a test that silently did not run is a defect of ours.
 
-        Under plain pytest its own arguments, `-k` and `-m` choose among the chosen: what it collected counts.
+        Under plain pytest its own arguments, `-k` and `-m`, choose among the chosen: only collected tests
+        count.
         """
-        if self._config.option.collectonly:
-            return []
         if self._plain_pytest:
             left = [nodeid for nodeid in self._collected if nodeid not in self._reported]
             return [self._names.get(nodeid, nodeid) for nodeid in left]
         ran = {one.name for result in tests for one in (result, *result.subtests)}
-        seen = ran | {name.partition("[")[0] for name in ran}
-        return [name for name in self._plan.tests if name not in seen]
+        return [name for name in self._plan.tests if name not in ran]
 
     def _again(self, test: TestResult) -> str:
-        """The command that runs this test again, with the options of this run."""
-        failed = [sub for sub in test.subtests if sub.failed] or [test]  # one cannot ask for a bucket
-        called = [one.name.partition("[")[0] for one in failed]
-        names = [self._resolved.chosen.origins.get(name, name) for name in called]
-        flags = words(self._resolved.options, without=NOT_AGAIN | {"parallel"})
-        for tag in sorted({self._required_tag(name) for name in names} - {""}):
-            flags += ["--tag", tag]
-        return shlex.join(["kola", self._resolved.command, *flags, *map(as_pattern, names)])
+        """Return the command that runs this test again, with the options of this run."""
+        failed = [sub for sub in test.subtests if sub.failed] or [test]  # a bucket cannot be named
+        names = [self._resolved.chosen.origins.get(one.name, one.name) for one in failed]
+        flags = words(lasting(self._resolved.options), without=NOT_AGAIN | {"parallel"})
+        flags += [f"--tag={tag}" for tag in sorted({self._required_tag(name) for name in names} - {""})]
+        return shlex.join(["kola", self._resolved.options.command, *flags, *map(as_pattern, names)])
 
     def _required_tag(self, name: str) -> str:
         info = self._resolved.infos.get(name)
         tag = info.required_tag if info is not None else None
-        return tag if tag and self._resolved.command == "run" else ""
+        return tag if tag and self._resolved.options.command == RUN else ""
 
     def pytest_unconfigure(self) -> None:
         if self._closes:
             self.close()
 
     def close(self) -> None:
-        """The last lines on the console."""
+        """Print the last lines on the console."""
         if self.run is not None:
             palette = self.console.palette
             self.console.write(summary(self.run, palette=palette, again=self._again))
             self.console.write(closing_line(self.run, palette=palette))
 
 
-def _never_ran(missing: Sequence[str], stopped: bool | str) -> str:
-    """What is said of tests without a verdict; `stopped` is pytest's word for why it went no further."""
-    count = f"{len(missing)} chosen test{'s' if len(missing) > 1 else ''} never ran: {', '.join(missing[:4])}"
-    return f"{stopped}; {count}" if isinstance(stopped, str) else count
+def _never_ran(missing: Sequence[str]) -> str:
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    noun = "1 chosen test" if len(missing) == 1 else f"{len(missing)} chosen tests"
+    return f"{noun} never ran: {', '.join(missing[:_NAMED])}{more}"

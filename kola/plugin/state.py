@@ -1,39 +1,45 @@
-"""What a process that runs tests holds for as long as it lives."""
+"""The state of a process that runs tests, kept until it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
 
-from harness.platform.qemu.platform import QemuPlatform
+from harness.platform.base import Platform
+from harness.platform.choose import choose
 from harness.util.deadline import Deadline
-from kola.machines import Lessor
-from kola.model import TestInfo
-from kola.plugin.admission import Admission, Room
+from kola.cases.model import TestInfo
+from kola.machines import MachinePool
 from kola.plugin.context import TestContext
+from kola.plugin.keeping import FailedMachines
+from kola.plugin.reservations import Reservation, Reservations
 from kola.report.events import EventLog
 from kola.report.layout import EVENTS_FILE, directory_of_test
 from kola.run.plan import RunPlan
 
 
 class WorkerState:
-    """One per pytest process. `scheduled` where another process decides which test starts when."""
+    """The state of one pytest process. `scheduled` means that another process schedules its tests."""
 
     def __init__(self, plan: RunPlan, *, scheduled: bool) -> None:
         self.plan = plan
-        self.admission = Admission(scheduled=scheduled)
+        self.reservations = Reservations(self.platform, scheduled=scheduled)
         self.events = EventLog(plan.output / EVENTS_FILE)
 
     @cached_property
-    def lessor(self) -> Lessor:
-        return Lessor(self.plan, QemuPlatform(self.plan.arch))
+    def platform(self) -> Platform:
+        return choose(self.plan.platform, self.plan.arch)
+
+    @cached_property
+    def pool(self) -> MachinePool:
+        return MachinePool(self.plan, self.platform)
 
     def seconds(self, info: TestInfo) -> float:
-        """What a test may take, on the scale of the accelerator."""
+        """Return the test's time limit in seconds, on the accelerator's scale."""
         minutes = info.minutes if info.minutes is not None else self.plan.minutes
-        return minutes * 60 * self.lessor.scale * (1 + self.plan.extend / 100)
+        return minutes * 60 * self.pool.scale * (1 + self.plan.extend / 100)
 
-    def context(self, info: TestInfo, room: Room) -> TestContext:
+    def context(self, info: TestInfo, reservation: Reservation) -> TestContext:
         directory = self.plan.output / directory_of_test(info.name)
         directory.mkdir(parents=True, exist_ok=True)
         return TestContext(
@@ -41,7 +47,7 @@ class WorkerState:
             directory=directory,
             deadline=Deadline(self.seconds(info)),
             publish=self._publisher(info.name),
-            room=room,
+            reservation=reservation,
         )
 
     def _publisher(self, test: str) -> Callable[..., None]:
@@ -50,6 +56,10 @@ class WorkerState:
 
         return publish
 
+    @cached_property
+    def failed_machines(self) -> FailedMachines:
+        return FailedMachines(self.plan, self.platform)
+
     def close(self) -> None:
         self.events.close()
-        self.admission.close()
+        self.reservations.close()

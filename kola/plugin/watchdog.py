@@ -1,4 +1,4 @@
-"""A test's time limit that nothing in the test can outlast."""
+"""The time limit of a test, which nothing in the test can outlast."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ EXIT_STATUS = 70
 
 @contextmanager
 def watch(context: TestContext) -> Iterator[None]:
-    """While inside: when the deadline passes, power the machines off and raise TestTimeout in a phase.
+    """Context with a time limit: when the deadline passes, power the machines off and raise TestTimeout in a
+    phase.
 
-    Between the phases of a test (setup, call) pytest's own code runs, which nothing may interrupt: the
-    next phase then begins with the exception. Code that ignores even that is ended with its whole
-    process after GRACE_SECONDS, its stacks written to `stuck.txt`; the scheduler loses this one test
-    only. Main thread only, for it uses SIGALRM.
+    Between the phases of a test (setup, call) pytest's own code runs, which nothing may interrupt: the next
+    phase then begins with the exception. Code that ignores even that is ended with its whole process after
+    GRACE_SECONDS, and its stacks are written to `stuck.txt`; the scheduler loses this one test only. Main
+    thread only, since it uses SIGALRM.
     """
 
     def ring(number: int, frame: FrameType | None) -> None:
@@ -51,7 +52,7 @@ def watch(context: TestContext) -> Iterator[None]:
 
 @contextmanager
 def phase(context: TestContext) -> Iterator[None]:
-    """While inside, the time limit may interrupt; a limit that passed before is raised at once."""
+    """Context that the time limit may interrupt. A limit that passed before is raised at once."""
     context.in_phase = True
     try:
         if context.timeout is not None:
@@ -62,7 +63,7 @@ def phase(context: TestContext) -> Iterator[None]:
 
 
 def _give_up(context: TestContext) -> None:
-    with (context.directory / "stuck.txt").open("w") as out:
+    with (context.directory / "stuck.txt").open("w", encoding="utf-8") as out:
         out.write(f"{context.info.name} could not be interrupted; these are the stacks:\n")
         out.flush()
         faulthandler.dump_traceback(out)

@@ -1,4 +1,4 @@
-"""What happened, told to people and programs: results, and the reports that are made of them."""
+"""Results of tests and runs, and the reports made from them."""
 
 from kola.report.attachments import Attachment, attachments
 from kola.report.clones import compare, sample
@@ -8,7 +8,7 @@ from kola.report.events import Event, EventKind, EventLog, read_events
 from kola.report.layout import directory_of_test
 from kola.report.properties import Properties, write_properties
 from kola.report.report_json import write_report
-from kola.report.rerun import as_pattern, failed_names, last_report
+from kola.report.rerun import as_pattern, failed_names, last_run
 from kola.report.result import Filtered, RunResult, TestResult
 from kola.report.summary import closing_line, summary
 from kola.report.tap import write_tap
@@ -34,7 +34,7 @@ __all__ = [
     "directory_of_test",
     "exit_code",
     "failed_names",
-    "last_report",
+    "last_run",
     "overall",
     "read_events",
     "sample",

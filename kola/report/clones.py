@@ -1,4 +1,4 @@
-"""Whether tests say the same of a clone as of a machine that was booted for them."""
+"""Comparison of tests in clones with the same tests on machines that were booted for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kola.model import FailureKind, Verdict
+from kola.cases.model import FailureKind, Verdict
 from kola.report.comparison import Comparison
 from kola.report.result import TestResult
 
@@ -16,9 +16,9 @@ _MOST = 10
 
 
 def sample(tests: Iterable[TestResult]) -> list[TestResult]:
-    """A tenth, at most ten, of those that judged clones alone: always the same for the same tests.
+    """Return a tenth, at most ten, of the tests that ran only in clones: always the same for the same tests.
 
-    Tests that never got their machine have judged nothing, nor has what was skipped.
+    Tests that never got their machine, and skipped ones, do not count.
     """
     judged = [test for test in tests if _is_about_clones(test)]
     judged.sort(key=lambda test: hashlib.sha256(test.name.encode(errors="surrogatepass")).digest())
@@ -26,7 +26,7 @@ def sample(tests: Iterable[TestResult]) -> list[TestResult]:
 
 
 def compare(chosen: Sequence[TestResult], cold: Sequence[TestResult], directory: Path) -> list[Comparison]:
-    """Each of `chosen` with the result of its name in `cold`, whose files are in `directory`."""
+    """Compare each of `chosen` with the result of its name in `cold`, whose files are in `directory`."""
     again = {test.name: test for test in cold}
     return [_compare(test, again.get(test.name), directory) for test in chosen]
 

@@ -1,13 +1,13 @@
-"""What a person sees while tests run, in the lines kola's users know."""
+"""Console output during a run, in the line format that kola's users know."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
 
-from kola.model import Verdict
+from kola.cases.model import Verdict
 from kola.report.result import TestResult
 from kola.report.telling import plain
 
@@ -31,7 +31,9 @@ class Palette:
 
     @classmethod
     def of(cls, out: TextIO, environ: Mapping[str, str] = os.environ) -> Palette:
-        """Colour only on a terminal that can, and when NO_COLOR (no-color.org) is not set."""
+        """Return colours only on a terminal that supports them, and when NO_COLOR (no-color.org) is not
+        set.
+        """
         return cls(
             out.isatty() and not environ.get("NO_COLOR") and environ.get("TERM", "") not in ("", "dumb")
         )
@@ -50,37 +52,54 @@ class Palette:
 
 
 class Console:
-    """Writes the lines of a run to `out`, each piece in one write so that parallel tests do not mix."""
+    """A writer of a run's lines to `out`, each piece in one write so that parallel tests do not mix."""
 
-    def __init__(self, out: TextIO, *, palette: Palette | None = None) -> None:
+    def __init__(self, out: TextIO, *, palette: Palette | None = None, verbose: bool = False) -> None:
+        """`verbose` also shows the output of tests that passed."""
         self._out = out
+        self._verbose = verbose
         self.palette = palette or Palette.of(out)
 
     def started(self, name: str) -> None:
         self.write(f"=== RUN   {plain(name)}\n")
 
-    def finished(self, result: TestResult) -> None:
-        """The verdict; under it the reason or the end of the output, then the subtests indented by four."""
-        self.write("".join(f"{line}\n" for line in self._lines(result, depth=0)))
+    def finished(self, result: TestResult, *, shown: Collection[str] = ()) -> None:
+        """Print the verdict, then the reason or the end of the output, then the subtests indented by four.
+
+        Subtests that were `shown` as they ended are not repeated.
+        """
+        left = tuple(sub for sub in result.subtests if sub.name not in shown)
+        self.write("".join(f"{line}\n" for line in self._lines(replace(result, subtests=left), depth=0)))
+
+    def member(self, bucket: str, result: TestResult) -> None:
+        """Print the verdict on one test of a bucket that still runs."""
+        named = replace(result, name=f"{bucket}/{result.name}")
+        self.write("".join(f"{line}\n" for line in self._lines(named, depth=1)))
 
     def write(self, text: str) -> None:
-        """Write and flush; what the stream's encoding cannot say becomes `?`."""
+        """Write and flush; characters that the stream's encoding lacks become `?`."""
         encoding = self._out.encoding or "utf-8"
         self._out.write(text.encode(encoding, "replace").decode(encoding))
         self._out.flush()
+
+    def _explanation(self, result: TestResult) -> list[str]:
+        lines = _explanation(result)
+        if self._verbose and result.verdict in (Verdict.PASS, Verdict.FLAKY):
+            lines += _tail(plain(result.output).splitlines())
+        return lines
 
     def _lines(self, result: TestResult, *, depth: int) -> list[str]:
         indent = _STEP * depth
         word = self.palette.verdict(result.verdict)
         lines = [f"{indent}--- {word}: {plain(result.name)} ({result.seconds:.2f}s)"]
-        lines += [f"{indent}{_STEP * 2}{line}".rstrip() for line in _explanation(result)]
+        lines += [f"{indent}{_STEP * 2}{line}".rstrip() for line in self._explanation(result)]
         for sub in result.subtests:
             lines += self._lines(_under(result, sub), depth=depth + 1)
         return lines
 
 
 def headline(result: TestResult) -> str:
-    """`guest: kernel-panic`: who has to act, and the stable name of why; `test failure` without one."""
+    """Return `guest: kernel-panic`: the party that has to act, and the cause; `test failure` without one."""
     if result.kind is None:
         return result.cause
     return f"{result.kind.value}: {result.cause}" if result.cause else f"{result.kind.value} failure"
@@ -92,9 +111,7 @@ def _under(parent: TestResult, sub: TestResult) -> TestResult:
 
 def _explanation(result: TestResult) -> list[str]:
     match result.verdict:
-        case Verdict.PASS:
-            return []
-        case Verdict.SKIP:
+        case Verdict.PASS | Verdict.SKIP:
             return plain(result.reason).splitlines()
         case Verdict.FLAKY:
             head = headline(result)
@@ -107,7 +124,7 @@ def _explanation(result: TestResult) -> list[str]:
 
 
 def _common_start(reason: list[str], output: list[str]) -> int:
-    """How many lines of the output repeat the reason, whose last one may have been cut short."""
+    """Return how many lines of the output repeat the reason, whose last line may have been cut short."""
     if not reason or output[: len(reason) - 1] != reason[:-1] or len(output) < len(reason):
         return 0
     return len(reason) if output[len(reason) - 1].startswith(reason[-1].rstrip("…")) else 0

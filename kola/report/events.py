@@ -1,4 +1,4 @@
-"""The one event stream of a run: an append-only file of JSON lines that every process writes to."""
+"""The event stream of a run: an append-only file of JSON lines that every process writes to."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from harness.errors import ConfigError, InfrastructureError
 
 
 class EventKind(StrEnum):
-    """The events every report knows; a producer may add kinds of its own."""
+    """The kinds of events. docs/reports.md describes the data of each."""
 
     RUN_START = "run-start"
     RUN_END = "run-end"
@@ -26,25 +29,25 @@ class EventKind(StrEnum):
     MACHINE_START = "machine-start"
     MACHINE_READY = "machine-ready"
     MACHINE_STOP = "machine-stop"
-    BOOT_PHASE = "boot-phase"
-    SSH_COMMAND = "ssh-command"
+    REACHABLE = "reachable"
+    COMMAND = "command"
     REBOOT = "reboot"
-    CHECK = "check"
+    STAGE = "stage"
     NOTICE = "notice"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened. `time` is seconds since the epoch; `test` and `machine` may be empty."""
+    """An event. `time` is seconds since the epoch; `test` and `machine` may be empty."""
 
     time: float
-    kind: str
+    kind: EventKind
     test: str = ""
     machine: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def to_line(self) -> bytes:
-        """One line of JSON with its line end; values JSON does not know are written as text."""
+        """Return one line of JSON with its line end. Values of other types are written as text."""
         content = {
             "time": round(self.time, 6),
             "kind": str(self.kind),
@@ -58,19 +61,19 @@ class Event:
 
     @classmethod
     def from_line(cls, line: bytes) -> Event:
-        """The inverse of `to_line`; KeyError, TypeError or ValueError for anything else."""
-        content = json.loads(line)
-        return cls(
-            time=float(content["time"]),
-            kind=content["kind"],
-            test=content["test"],
-            machine=content["machine"],
-            data=content["data"],
-        )
+        """Return the inverse of `to_line`. Raises ValueError for anything else."""
+        return _adapter().validate_python(json.loads(line))
+
+
+@cache
+def _adapter() -> TypeAdapter[Event]:
+    return TypeAdapter(Event)
 
 
 class EventLog(AbstractContextManager["EventLog"]):
-    """Appends events to one file; any number of processes and threads may do so at once.
+    """A writer that appends events to one file.
+
+    Any number of processes and threads may use the file at once.
 
     Each event is one write(2) to a file opened with O_APPEND, which Linux never interleaves.
     """
@@ -87,12 +90,12 @@ class EventLog(AbstractContextManager["EventLog"]):
 
     def emit(self, kind: str, *, test: str = "", machine: str = "", **data: Any) -> Event:
         """Record that `kind` happened now, and return it."""
-        event = Event(time=time.time(), kind=str(kind), test=test, machine=machine, data=data)
+        event = Event(time=time.time(), kind=EventKind(kind), test=test, machine=machine, data=data)
         self.append(event)
         return event
 
     def append(self, event: Event) -> None:
-        """Write one event; InfrastructureError when the disk is full or the log is closed."""
+        """Write one event. Raises InfrastructureError when the disk is full or the log is closed."""
         if self._fd is None:
             raise InfrastructureError(f"the event log {self.path} is closed", cause="report-unwritable")
         line = event.to_line()
@@ -120,9 +123,9 @@ class EventLog(AbstractContextManager["EventLog"]):
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """The events of a log in the order written; ConfigError naming the line that is none.
+    """Yield the events of a log in the order written. Raises ConfigError with the line of a malformed one.
 
-    A last line without its end is one whose writer was killed, or is at it: it is left out.
+    A last line without its end is omitted: its writer was killed, or is still writing.
     """
     try:
         with path.open("rb") as lines:
@@ -131,7 +134,7 @@ def read_events(path: Path) -> Iterator[Event]:
                     return
                 try:
                     yield Event.from_line(line)
-                except (KeyError, TypeError, ValueError) as error:
+                except ValueError as error:
                     raise ConfigError(f"not an event: {error}", file=path, line=number) from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error

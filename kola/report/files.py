@@ -1,4 +1,4 @@
-"""Write a report so that a reader sees the old one or the new one, never half of it."""
+"""Atomic writing of reports: a reader sees the old one or the new one, never half of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.errors import InfrastructureError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace `path` with `text` in UTF-8; bytes a guest sent that are no text come out as escapes."""
+    """Replace `path` with `text` in UTF-8. Bytes of a guest that are not text become escapes."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

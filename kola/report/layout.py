@@ -8,13 +8,14 @@ from pathlib import PurePosixPath
 
 REPORTS = "reports"
 REPORT_FILE = "report.json"
+JUNIT_FILE = "junit.xml"
 TAP_FILE = "test.tap"
 PROPERTIES_FILE = "properties.json"
 EVENTS_FILE = "events.jsonl"
 RERUN = "rerun"
 VERIFY = "verify-clones"
 MARKER = ".harness_temp"
-"""The file by which the Go kola, and we, know a directory that may be erased."""
+"""The file that marks, for the Go kola and for us, a directory that may be erased."""
 
 _RESERVED = frozenset({REPORTS, TAP_FILE, PROPERTIES_FILE, EVENTS_FILE, RERUN, VERIFY, MARKER})
 _UNSAFE = re.compile(r"[^\w.+@=#\[\]-]")
@@ -22,9 +23,9 @@ _LONGEST = 160
 
 
 def directory_of_test(name: str) -> PurePosixPath:
-    """Where a test's files go, relative to the output directory; a `/` in its name makes a subdirectory.
+    """Return a test's directory relative to the output directory; a `/` in its name makes a subdirectory.
 
-    Nothing can lead outside, hide a file of ours, or break a command line. A name that had to be
+    The result cannot lead outside, hide a file of ours, or break a command line. A name that had to be
     changed gets a piece of its hash, so that two tests never share a directory.
     """
     parts = [_safe_part(part) for part in name.split("/") if part] or ["_"]

@@ -1,22 +1,24 @@
-"""`properties.json`: how a run was started, in the format of mantle's cmd/kola (writeProps)."""
+"""`properties.json`: the options of a run, in the format of mantle's cmd/kola (writeProps)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.errors import ConfigError
+from harness.util.jsonfile import JsonFile
 from kola.report.files import write_json
 from kola.report.layout import PROPERTIES_FILE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Properties:
-    """The properties of a run. `cmdline` is argv, `options` what it says besides names of tests.
+    """The properties of a run. `cmdline` is argv, `options` are its options without names of tests.
 
-    The clouds of the original are no platforms of ours.
+    `command` is the kola command that was typed, `tests` are the names of the chosen tests. The original's
+    cloud platforms are not supported.
     """
 
     cmdline: Sequence[str]
@@ -28,11 +30,13 @@ class Properties:
     qemu_swtpm: bool = False
     build: str = ""
     arch: str = ""
+    command: str = "run"
     options: Mapping[str, Any] = field(default_factory=dict)
+    tests: Sequence[str] = ()
 
 
 def write_properties(properties: Properties, path: Path) -> None:
-    """Write `properties.json`; kola's keys first and as it names them, those after are ours."""
+    """Write `properties.json`: first kola's keys under kola's names, then ours."""
     data = {
         "cmdline": list(properties.cmdline),
         "platform": properties.platform,
@@ -46,16 +50,28 @@ def write_properties(properties: Properties, path: Path) -> None:
         },
         "build": properties.build,
         "arch": properties.arch,
+        "command": properties.command,
         "options": dict(properties.options),
+        "tests": list(properties.tests),
     }
     write_json(path, data, indent=4)
 
 
-def read_options(output: Path) -> dict[str, Any]:
-    """The options of the run that this output directory is of; none where the Go kola wrote it."""
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """The command, options and tests of an earlier run; empty when the Go kola wrote the properties."""
+
+    command: str = "run"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tests: tuple[str, ...] = ()
+
+
+_FORMAT = JsonFile(Typed, "the properties of a run")
+
+
+def read_typed(output: Path) -> Typed:
+    """Read the command, options and tests of the run with this output directory."""
     try:
-        content = json.loads((output / PROPERTIES_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    options = content.get("options") if isinstance(content, dict) else None
-    return options if isinstance(options, dict) else {}
+        return _FORMAT.read(output / PROPERTIES_FILE)
+    except ConfigError:
+        return Typed()

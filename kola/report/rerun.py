@@ -1,93 +1,87 @@
-"""Which tests of the last run failed, for `kola rerun`."""
+"""The tests of the last run that `kola rerun` repeats."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.errors import ConfigError
-from kola.report.layout import REPORT_FILE, REPORTS
+from kola.cases.model import Verdict
+from kola.report.layout import PROPERTIES_FILE, REPORT_FILE, REPORTS, RERUN
+from kola.report.read import read_file
+from kola.report.report_file import Entry
 
 _BUCKET = re.compile(r"non-exclusive-test-bucket-\d+")
 _HINT = "run kola run first, or name its directory with --output-dir"
 
 
-def last_report(directories: Iterable[Path]) -> Path:
-    """The newest `reports/report.json` below these output directories; ConfigError if there is none.
+def last_run(directories: Iterable[Path]) -> Path:
+    """Return the output directory of the newest run in these directories.
 
-    A default output directory is found through its `<platform>-latest` link.
+    Raises ConfigError if there is none.
+
+    A default output directory is found through its `<platform>-latest` link, an earlier rerun inside the
+    directory whose tests it repeated.
     """
     looked_in = list(directories)
-    found = [
-        file
+    found = {
+        base: max(file.stat().st_mtime for file in files)
         for directory in looked_in
-        for base in (directory, *sorted(directory.glob("*-latest")))
-        if (file := base / REPORTS / REPORT_FILE).is_file()
-    ]
+        for base in (directory, *sorted(directory.glob("*-latest")), *sorted(directory.glob(f"{RERUN}*")))
+        if (files := [file for file in (_report(base), base / PROPERTIES_FILE) if file.is_file()])
+    }
     if not found:
         places = ", ".join(str(directory) for directory in looked_in)
         raise ConfigError(f"no report of an earlier run in {places}", hint=_HINT)
-    return max(found, key=lambda file: file.stat().st_mtime)
+    return max(found, key=lambda base: found[base])
+
+
+def names_again(output: Path, chosen: Iterable[str]) -> tuple[str, ...]:
+    """Return the tests that failed, and those of `chosen` without a verdict because the run was cut short."""
+    report = _report(output)
+    if not report.is_file():
+        return tuple(chosen)
+    entries = _entries(report)
+    ran = {entry.name for entry in entries} | {sub for entry in entries for sub in entry.subtests or ()}
+    return (*failed_names(report), *(name for name in chosen if name not in ran))
 
 
 def failed_names(report: Path) -> tuple[str, ...]:
-    """The tests that a report.json, ours or the Go kola's, says FAILed, in its order.
+    """Return the tests that a report.json, ours or the Go kola's, lists as FAIL, in its order.
 
-    Subtests run again with their parent. A bucket is no test: its failed members are, or all of them
-    when it failed before any began.
+    Subtests run again with their parent. A bucket is not a test: its failed members are returned instead, or
+    all of them when it failed before any began.
     """
     entries = _entries(report)
-    members = {f"{entry.name}/{sub}" for entry in entries for sub in entry.subtests}
+    members = {f"{entry.name}/{sub}" for entry in entries for sub in entry.subtests or ()}
+    failed = {entry.name for entry in entries if entry.result is Verdict.FAIL}
     names: dict[str, None] = {}
     for entry in entries:
-        if not entry.failed:
+        if entry.result is not Verdict.FAIL:
             continue
         if _BUCKET.fullmatch(entry.name):
-            own = [f for f in entries if f.failed and f.name in {f"{entry.name}/{s}" for s in entry.subtests}]
-            for name in [f.name.removeprefix(f"{entry.name}/") for f in own] or entry.subtests:
+            own = [sub for sub in entry.subtests or () if f"{entry.name}/{sub}" in failed]
+            for name in own or entry.subtests or ():
                 names[name] = None
         elif entry.name not in members:
             names[entry.name] = None
     return tuple(names)
 
 
+def _report(output: Path) -> Path:
+    return output / REPORTS / REPORT_FILE
+
+
 def as_pattern(name: str) -> str:
-    """The pattern that matches exactly this test name."""
+    """Return the pattern that matches exactly this test name."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", name)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    name: str
-    failed: bool
-    subtests: tuple[str, ...]
-
-
-def _entries(report: Path) -> list[_Entry]:
+def _entries(report: Path) -> Sequence[Entry]:
+    if not report.exists():
+        raise ConfigError("no report of an earlier run", file=report, hint=_HINT)
     try:
-        content = json.loads(report.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError("no report of an earlier run", file=report, hint=_HINT) from None
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"not JSON: {error.msg}", file=report, line=error.lineno, hint=_HINT) from None
-    except UnicodeDecodeError:
-        raise ConfigError("not JSON: not even UTF-8 text", file=report, hint=_HINT) from None
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=report) from error
-    tests = content.get("tests") if isinstance(content, dict) else None
-    if tests is None and isinstance(content, dict) and "tests" in content:
-        return []  # the Go kola writes null for a run without tests
-    if not isinstance(tests, list):
-        raise ConfigError("not a kola report: it has no list `tests`", file=report, hint=_HINT)
-    return [_entry(test, report) for test in tests]
-
-
-def _entry(test: Any, report: Path) -> _Entry:
-    if not isinstance(test, dict) or not isinstance(test.get("name"), str):
-        raise ConfigError("not a kola report: a test without a name", file=report, hint=_HINT)
-    subtests = test.get("subtests") or ()
-    return _Entry(test["name"], test.get("result") == "FAIL", tuple(str(sub) for sub in subtests))
+        return read_file(report).tests or ()
+    except ConfigError as error:
+        raise ConfigError(error.message, file=report, line=error.line, hint=_HINT) from None

@@ -1,4 +1,4 @@
-"""The end of a run: what a release engineer must know, and the one line that says it all."""
+"""The end of a run's console output: the summary for a release engineer, and the closing line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from kola.model import Verdict
+from kola.cases.model import Verdict
 from kola.report.console import Palette, headline
 from kola.report.layout import directory_of_test
 from kola.report.rerun import as_pattern
 from kola.report.result import RunResult, TestResult
 from kola.report.telling import LONGEST, plain, shorten, telling_line
+from kola.report.verdict import verdict_of
 
 _NAMES_SHOWN = 4
 _COUNTED = (
@@ -25,7 +26,7 @@ _COUNTED = (
 
 
 def default_again(run: RunResult) -> Callable[[TestResult], str]:
-    """The command that runs one test again, for a run that was given no further options."""
+    """Return the command that runs one test again, for a run without further options."""
     platform = "" if run.platform == "qemu" else f"-p {shlex.quote(run.platform)} "
     return lambda test: f"kola run {platform}{shlex.quote(as_pattern(test.name))}"
 
@@ -36,9 +37,10 @@ def summary(
     palette: Palette,
     again: Callable[[TestResult], str] | None = None,
 ) -> str:
-    """The block before the closing line: what failed and why, what else to look at, the counts.
+    """Return the block before the closing line: failures and their causes, other remarkable tests, the
+    counts.
 
-    The worst comes last, next to the prompt. `again` gives the command that runs a test again.
+    The worst comes last, next to the prompt. `again` returns the command that runs a test again.
     """
     repeat = again or default_again(run)
     blocks = [
@@ -54,14 +56,13 @@ def summary(
 
 
 def closing_line(run: RunResult, *, palette: Palette) -> str:
-    """kola's last line: PASS or FAIL, by the exit status' own measure, and where everything is."""
-    bad = run.count(Verdict.FAIL) or run.interrupted or run.disagreements
-    verdict = Verdict.FAIL if bad else Verdict.PASS
+    """Return kola's last line: PASS or FAIL, consistent with the exit status, and the output directory."""
+    verdict = Verdict.FAIL if verdict_of(run) is Verdict.FAIL else Verdict.PASS
     return f"{palette.verdict(verdict)}, output in {run.output_dir}\n"
 
 
 def show_seconds(seconds: float) -> str:
-    """`8.3 s`, `4 min 12 s`, `1 h 02 min` for people."""
+    """Format seconds for people: `8.3 s`, `4 min 12 s`, `1 h 02 min`."""
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -98,12 +99,13 @@ def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -
         *_indented(why),
         *_indented("" if line == headline(test) or _says_the_same(line, why) else line),
         f"      files  {_directory(run.output_dir, test)}",
+        *(f"      enter  kola ssh {name}" for name in test.kept),
         f"      again  {command}",
     ]
 
 
 def _whole_lines(text: str) -> str:
-    """The first line, and what follows it as far as that fits whole into what a line may have."""
+    """Return the first line, and the lines after it that fit whole into the limit of a line."""
     first, *rest = text.splitlines() or [""]
     kept = [shorten(first)]
     for line in rest:
@@ -114,13 +116,13 @@ def _whole_lines(text: str) -> str:
 
 
 def _says_the_same(line: str, why: str) -> bool:
-    """Whether the reason has the line, or the line is the reason behind the name of an exception."""
+    """Return True when the reason contains the line, or the line is the reason after an exception's name."""
     first = why.partition("\n")[0]
     return line in why or bool(first and line.endswith(f": {first}"))
 
 
 def _clones(run: RunResult, palette: Palette) -> list[str]:
-    """What came of `--verify-clones`; what disagrees with its name and files."""
+    """Return the result of `--verify-clones`; disagreements with name and files."""
     if not run.clones:
         return []
     agreed = sum(one.known and not one.disagrees for one in run.clones)
@@ -135,7 +137,7 @@ def _clones(run: RunResult, palette: Palette) -> list[str]:
 
 
 def _most_telling(test: TestResult) -> str:
-    """Of the test itself, else of its first failed subtest."""
+    """Return the most telling line of the test, else of its first failed subtest."""
     own = telling_line(test.output)
     return own or next((line for sub in test.subtests if sub.failed and (line := _most_telling(sub))), "")
 
@@ -146,13 +148,13 @@ def _in_failed_subtests(test: TestResult) -> str:
 
 
 def _directory(output_dir: Path, test: TestResult) -> Path:
-    """The machine's own directory if there was but one, else the test's."""
+    """Return the machine's own directory if there was only one, else the test's."""
     inside = test.machines[0] if len(test.machines) == 1 else Path(directory_of_test(test.name))
     return output_dir / inside
 
 
 def _short(tests: Iterable[TestResult], palette: Palette) -> list[str]:
-    """Warnings and flaky tests, a line or two each."""
+    """Return warnings and flaky tests, a line or two each."""
     lines = []
     for test in tests:
         if test.verdict is Verdict.WARN:

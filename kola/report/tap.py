@@ -1,22 +1,23 @@
-"""`test.tap`: the Test Anything Protocol (testanything.org), in the dialect kola writes."""
+"""`test.tap`: the Test Anything Protocol (testanything.org), in kola's dialect."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from kola.model import Verdict
+from kola.cases.model import Verdict
 from kola.report.console import headline
 from kola.report.files import write_text
 from kola.report.result import RunResult, TestResult
+from kola.report.telling import plain, telling_line
 
 
 def write_tap(run: RunResult, path: Path) -> None:
-    """Write the TAP of `run` to `path`, in one piece."""
+    """Write the TAP of `run` to `path` atomically."""
     write_text(path, tap(run))
 
 
 def tap(run: RunResult) -> str:
-    """`1..N` and a line for each test of the top level; what only warns is `ok`, with a comment."""
+    """Return `1..N` and a line for each test of the top level; warnings are `ok`, with a comment."""
     lines = [f"1..{len(run.tests)}"]
     for test in run.tests:
         lines.extend(_lines(test))
@@ -31,8 +32,11 @@ def _lines(test: TestResult) -> list[str]:
     name = _escaped(test.name)
     match test.verdict:
         case Verdict.FAIL:
-            why = headline(test)
-            return [f"not ok - {name}", *([f"# {_one_line(why)}"] if why else [])]
+            why = [line for line in (headline(test), *plain(test.reason).splitlines()[:1]) if line.strip()]
+            if not test.reason:
+                failed = ", ".join(sub.name for sub in test.subtests if sub.failed)
+                why += [line for line in (telling_line(test.output), failed and f"in {failed}") if line]
+            return [f"not ok - {name}", *(f"# {_one_line(line)}" for line in why)]
         case Verdict.SKIP:
             return [f"ok - {name} # SKIP {_one_line(test.reason)}".rstrip()]
         case Verdict.WARN:
@@ -44,7 +48,7 @@ def _lines(test: TestResult) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """A backslash before what would start a directive, and nothing that ends the line."""
+    """Escape characters that would start a directive, and remove line ends."""
     return _one_line(text).replace("\\", "\\\\").replace("#", "\\#")
 
 

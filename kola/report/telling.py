@@ -1,10 +1,11 @@
-"""Out of all a test said, the one line that tells most."""
+"""Selection of the most telling line from a test's output."""
 
 from __future__ import annotations
 
 import re
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
+from harness.util import ansi
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PYTEST_ERROR = re.compile(r"^E {3}\s*(?P<text>\S.*)$")
 _DAMNING = re.compile(
@@ -19,16 +20,16 @@ LONGEST = 200
 
 
 def plain(text: str) -> str:
-    """The text without terminal escapes and control characters, which a guest's console is full of."""
-    return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+    """Return the text without terminal escapes and control characters, which a guest's console is full of."""
+    return _CONTROLS.sub("", ansi.strip(text))
 
 
 def telling_line(output: str) -> str:
-    """The line a person should read first; empty when there was no output.
+    """Return the line a person should read first; empty when there was no output.
 
-    pytest's own account (`E   …`) of the last error wins, then a catastrophe in the log, then the last
-    line that speaks of an error, then the last line; for these two the test's own words come before what
-    was captured around it.
+    The order of preference: pytest's message (`E   …`) of the last error, a catastrophe in the log, the last
+    line that mentions an error, the last line. For the last two, the test's own output precedes what was
+    captured around it.
     """
     lines = [line.rstrip() for line in plain(output).splitlines() if line.strip()]
     captured = next((at for at, line in enumerate(lines) if _SECTION.match(line)), len(lines))
@@ -38,12 +39,14 @@ def telling_line(output: str) -> str:
 
 
 def shorten(line: str, longest: int = LONGEST) -> str:
-    """At most `longest` characters of it."""
+    """Return at most `longest` characters of the line."""
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def _last_pytest_error(lines: list[str]) -> str:
-    """The first line of the last block of `E` lines: with chained errors the last is what ended the test."""
+    """Return the first line of the last block of `E` lines: with chained errors the last one ended the
+    test.
+    """
     found = ""
     in_block = False
     for line in lines:

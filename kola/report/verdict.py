@@ -1,12 +1,12 @@
-"""From the verdicts of tests to one verdict, and to the exit status people script against."""
+"""The verdict of a run from those of its tests, and the exit status for scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
 
-from kola.model import Verdict
-from kola.report.result import TestResult
+from kola.cases.model import Verdict
+from kola.report.result import RunResult, TestResult
 
 _SEVERITY = {
     Verdict.SKIP: 0,
@@ -18,7 +18,7 @@ _SEVERITY = {
 
 
 class ExitCode(IntEnum):
-    """kola's exit status; 77 only when `--on-warn-failure-exit-77` asked for it."""
+    """kola's exit status; 77 only with `--on-warn-failure-exit-77`."""
 
     OK = 0
     FAILED = 1
@@ -27,12 +27,12 @@ class ExitCode(IntEnum):
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of them; PASS of none, since a run from which everything was filtered succeeded."""
+    """Return the worst verdict; PASS for none, since a run from which everything was filtered succeeded."""
     return max(verdicts, key=_SEVERITY.__getitem__, default=Verdict.PASS)
 
 
 def overall(tests: Iterable[TestResult]) -> Verdict:
-    """PASS, WARN or FAIL for the whole run, in the words a reader of kola's report.json knows.
+    """Return PASS, WARN or FAIL for these tests, the words that a reader of kola's report.json knows.
 
     A flaky test warns. Skips do not matter, and infrastructure failures are failures.
     """
@@ -45,10 +45,18 @@ def overall(tests: Iterable[TestResult]) -> Verdict:
             return Verdict.PASS
 
 
-def exit_code(tests: Iterable[TestResult], *, warn_exits_77: bool, interrupted: bool = False) -> ExitCode:
-    """The exit status of a run; an interrupted one failed whatever its tests said.
+def verdict_of(run: RunResult) -> Verdict:
+    """Return PASS, WARN or FAIL for a run.
 
-    77 is for tests that only warn. A flaky test passed, and asks nobody's script to do anything.
+    A run that was cut short, or whose clones disagree, is not a PASS.
+    """
+    return Verdict.FAIL if run.interrupted or run.disagreements else overall(run.tests)
+
+
+def exit_code(tests: Iterable[TestResult], *, warn_exits_77: bool, interrupted: bool = False) -> ExitCode:
+    """Return the exit status of a run. An interrupted run failed whatever its tests' verdicts.
+
+    77 is for tests that only warn. A flaky test passed, and scripts need not act on it.
     """
     found = worst(test.verdict for test in tests)
     if interrupted or found is Verdict.FAIL:

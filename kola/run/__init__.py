@@ -1,1 +1,1 @@
-"""From what was typed to a plan that every process of a run shares."""
+"""From the options that were typed to a plan that every process of a run shares."""

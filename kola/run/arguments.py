@@ -1,37 +1,68 @@
-"""The flags of `kola run`. `pytest --kola "…"` takes the same ones."""
+"""The flags of kola's commands, by topic. `pytest --kola "…"` takes those of `kola run`."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from kola.select.options import add_selection_arguments
+from kola.run.argtypes import (
+    firmware,
+    host_directory,
+    parallel,
+    path,
+    pytest_words,
+    rerun_tags,
+    size,
+    whole,
+    workdir,
+)
+from kola.run.parser import Switch
+
+PLATFORM_ALIASES = {"iso": "qemu-iso"}
+
+_MOST_MIB = 16 * 1024 * 1024
+_MOST_CPUS = 4096
 
 
 def add_command_arguments(parser: argparse.ArgumentParser) -> None:
-    """All of `kola run`: what a plain pytest session takes, and what takes more than one session."""
+    """Add all flags of `kola run`: those of a plain pytest session, and those that need more than one
+    session.
+    """
     add_run_arguments(parser)
     parser.add_argument(
         "--verify-clones",
-        action="store_true",
+        action=Switch,
         help="run a sample of the tests that ran in clones once more, cold, and fail where they disagree",
     )
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Selection, machine, output and behaviour of a run."""
+    """Add the flags for selection, subject, machines, and the behaviour of a run."""
     add_selection_arguments(parser)
     run = parser.add_argument_group("the run")
-    run.add_argument("-j", "--parallel", default="1", metavar="N|auto", help="how many tests at once")
-    run.add_argument("--output-dir", type=Path, metavar="DIR", help="where results go")
-    run.add_argument("--tapfile", type=Path, metavar="FILE", help="write the TAP report here as well")
+    run.add_argument(
+        "-j", "--parallel", type=parallel, default=1, metavar="N|auto", help="how many tests at once"
+    )
+    run.add_argument(
+        "--strict-profile",
+        action=Switch,
+        help="fail the tests that depend on what the distribution's profile does not know",
+    )
+    run.add_argument("--output-dir", type=path, metavar="DIR", help="where results go")
+    run.add_argument("--tapfile", type=path, metavar="FILE", help="write the TAP report here as well")
+    run.add_argument("--junitxml", type=path, metavar="FILE", help="write the JUnit report here as well")
+    run.add_argument("--allure", action=Switch, help="write Allure results to OUTPUT/reports/allure")
+    run.add_argument("--alluredir", type=path, metavar="DIR", help="write Allure results to DIR instead")
     run.add_argument(
         "--on-warn-failure-exit-77",
-        action="store_true",
+        action=Switch,
         help="exit with 77 when only tests failed whose failure is a warning",
     )
     run.add_argument(
-        "--extend-timeout-percentage", type=int, default=0, metavar="P", help="give tests P %% more time"
+        "--extend-timeout-percentage",
+        type=whole(0, 10_000, "a percentage"),
+        default=0,
+        metavar="P",
+        help="give tests P %% more time",
     )
     run.add_argument(
         "--boot",
@@ -45,42 +76,229 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         default="machine",
         help="machine: each external test has its own; bucket: those with exclusive: false share",
     )
-    run.add_argument("--rerun", action="store_true", help="give failed tests a second go; a pass is `flaky`")
+    run.add_argument("--rerun", action=Switch, help="give failed tests a second go; a pass is `flaky`")
     run.add_argument(
-        "--ssh-on-test-failure", action="store_true", help="keep a failed machine and say how to enter"
+        "--allow-rerun-success",
+        type=rerun_tags,
+        metavar="tags=TAG,…",
+        help="with --rerun: only tests with one of these tags may pass at the second go",
     )
-    run.add_argument("--allure", action="store_true", help="write Allure results to OUTPUT/reports/allure")
-    run.add_argument("-v", "--verbose", action="store_true", help="show each test's output as it ends")
-    run.add_argument("--pytest-args", default="", metavar="ARGS", help="further arguments for pytest")
-    build = parser.add_argument_group("what is tested")
-    build.add_argument("--build", default="latest", metavar="ID", help="build id, latest, or -1, -2 …")
-    build.add_argument("--append-ignition", action="append", default=[], type=Path, metavar="FILE")
-    build.add_argument("--append-butane", action="append", default=[], type=Path, metavar="FILE")
-    build.add_argument(
-        "--debug-systemd-unit", action="append", default=[], metavar="UNIT", help="log of it at debug level"
+    run.add_argument(
+        "--keep-on-failure", action=Switch, help="keep the machines of failed tests; kola ps lists them"
     )
-    add_qemu_arguments(parser)
+    run.add_argument(
+        "--ssh-on-test-failure",
+        action=Switch,
+        help="open a shell in a failed test's machine at once; the run goes on when it ends",
+    )
+    run.add_argument("-v", "--verbose", action=Switch, help="show the output of tests that passed, too")
+    run.add_argument(
+        "--pytest-args",
+        type=pytest_words,
+        default="",
+        metavar="ARGS",
+        help="further arguments for pytest, with an equals sign: --pytest-args='-x'",
+    )
+    add_subject_arguments(parser)
+    add_machine_arguments(parser)
 
 
-def add_qemu_arguments(parser: argparse.ArgumentParser) -> None:
-    """How machines are made; also of spawn and qemuexec."""
+def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `kola list` and `kola run` that find and filter tests."""
+    parser.add_argument(
+        "patterns",
+        metavar="PATTERN",
+        nargs="*",
+        help="names of tests; `*`, `?` and `[a-z]` stand for more than themselves",
+    )
+    parser.add_argument(
+        "-p", "--platform", type=_platform, metavar="PLATFORM", help="the platform of the machines: qemu"
+    )
+    parser.add_argument("-b", "--distro", help="the distribution under test")
+    parser.add_argument(
+        "--also-distro",
+        action="append",
+        default=[],
+        metavar="DISTRO",
+        help="offer tests for this distribution too (repeatable)",
+    )
+    parser.add_argument("--arch", help="the architecture of the build")
+    parser.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="only tests with this tag, or with `!TAG` none with it (repeatable)",
+    )
+    parser.add_argument("--no-net", action=Switch, help="leave out what needs the Internet")
+    parser.add_argument(
+        "-E",
+        "--exttest",
+        action="append",
+        default=[],
+        type=path,
+        metavar="DIR",
+        help="add the external tests in DIR/tests/kola (repeatable; the current directory if never given)",
+    )
+    parser.add_argument(
+        "--workdir",
+        type=workdir,
+        metavar="DIR",
+        help="the build directory (the current one if it is one; `none` for none)",
+    )
+
+
+def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add all flags that determine the tests of a run."""
+    add_filter_arguments(parser)
+    parser.add_argument(
+        "--denylist-test",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave these tests out (repeatable)",
+    )
+    parser.add_argument(
+        "--denylist-stream",
+        metavar="STREAM",
+        help="the stream whose entries of kola-denylist.yaml apply",
+    )
+    parser.add_argument(
+        "--run-platform-independent",
+        action=Switch,
+        help="run platform-independent tests on this platform, too",
+    )
+    parser.add_argument(
+        "--sharding",
+        metavar="hash:M/N|time:M/N",
+        help="run share M of N, dealt by name or by recorded durations",
+    )
+    parser.add_argument(
+        "--multiply",
+        type=whole(1, 10_000, "how often each test runs,"),
+        default=1,
+        metavar="N",
+        help="run every test N times",
+    )
+
+
+def add_subject_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for the build or image under test, except --workdir, --arch and --distro, which also
+    filter tests.
+    """
+    subject = parser.add_argument_group("what is tested")
+    subject.add_argument("--build", default="latest", metavar="ID", help="build id, latest, or -1, -2 …")
+    subject.add_argument("--qemu-image", type=path, metavar="FILE", help="a disk image instead of a build")
+    subject.add_argument(
+        "--qemu-iso",
+        type=path,
+        metavar="FILE",
+        help="a live ISO instead of the build's, for the install scenarios",
+    )
+    subject.add_argument(
+        "--qemu-image-backing",
+        action=Switch,
+        help="let a qcow2 image read other files of this host as its backing or data file",
+    )
+
+
+def add_parent_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for the start of an upgrade."""
+    origin = parser.add_argument_group("where the upgrade starts (or --qemu-image FILE)")
+    choice = origin.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--find-parent",
+        "--find-parent-image",
+        action=Switch,
+        help="the build before the one under test, in the build directory (the default)",
+    )
+    choice.add_argument(
+        "--parent", metavar="ID", help="this build; -1, -2 … count back from the one under test"
+    )
+    origin.add_argument(
+        "--qemu-image-dir",
+        type=path,
+        metavar="DIR",
+        help="where to look for an older image when the build directory has no older build",
+    )
+
+
+def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for machines and their configs."""
+    config = parser.add_argument_group("the config of machines")
+    config.add_argument(
+        "--append-ignition",
+        action="append",
+        default=[],
+        type=path,
+        metavar="FILE",
+        help="merge this Ignition config into every machine's (repeatable)",
+    )
+    config.add_argument(
+        "--append-butane",
+        action="append",
+        default=[],
+        type=path,
+        metavar="FILE",
+        help="the same with a Butane config (repeatable)",
+    )
+    config.add_argument(
+        "--debug-systemd-unit",
+        action="append",
+        default=[],
+        metavar="UNIT",
+        help="log this unit at debug level (repeatable)",
+    )
+    live = parser.add_argument_group("install scenarios")
+    live.add_argument(
+        "--inst-insecure", action=Switch, help="install images by URL without asking for their signature"
+    )
+    live.add_argument(
+        "--pxe-kargs", default="", metavar="ARGS", help="add these kernel arguments to network boots"
+    )
     qemu = parser.add_argument_group("machines")
-    qemu.add_argument("--qemu-image", type=Path, metavar="FILE", help="a disk image instead of a build")
-    qemu.add_argument("--qemu-firmware", metavar="KIND", help="bios, uefi or uefi-secure")
-    qemu.add_argument("--qemu-size", metavar="[+]SIZE", help="size of the primary disk")
-    qemu.add_argument("--qemu-memory", type=int, metavar="MIB")
-    qemu.add_argument("--qemu-cpus", type=int, default=1, metavar="N")
-    qemu.add_argument("--qemu-multipath", action="store_true", help="primary disk on two paths")
-    qemu.add_argument("--qemu-native-4k", action="store_true", help="4096-byte sectors")
-    qemu.add_argument("--qemu-512e", action="store_true", help="512-byte sectors on a 4096-byte disk")
-    qemu.add_argument("--qemu-nvme", action="store_true", help="primary disk on NVMe")
+    qemu.add_argument("--qemu-firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure")
+    qemu.add_argument("--qemu-size", type=size, metavar="[+]SIZE", help="size of the primary disk")
+    qemu.add_argument(
+        "--qemu-memory",
+        type=whole(64, _MOST_MIB, "a number of MiB"),
+        metavar="MIB",
+        help="memory of each machine",
+    )
+    qemu.add_argument(
+        "--qemu-cpus",
+        type=whole(1, _MOST_CPUS, "a number of CPUs"),
+        default=1,
+        metavar="N",
+        help="CPUs of each machine",
+    )
+    qemu.add_argument("--qemu-multipath", action=Switch, help="primary disk on two paths")
+    qemu.add_argument("--qemu-native-4k", action=Switch, help="4096-byte sectors")
+    qemu.add_argument("--qemu-512e", action=Switch, help="512-byte sectors on a 4096-byte disk")
+    qemu.add_argument("--qemu-nvme", action=Switch, help="primary disk on NVMe")
     qemu.add_argument(
         "--qemu-swtpm",
-        action=argparse.BooleanOptionalAction,
+        "--no-qemu-swtpm",
+        action=Switch,
         default=True,
         help="a TPM where swtpm is installed",
     )
-    qemu.add_argument("--qemu-bind-ro", action="append", default=[], metavar="HOST,GUEST")
     qemu.add_argument(
-        "--qemu-arg", action="append", default=[], metavar="ARG", help="one more argument for QEMU"
+        "--qemu-bind-ro",
+        action="append",
+        default=[],
+        type=host_directory,
+        metavar="HOST[,GUEST]",
+        help="show a directory of this host to guests, read-only (repeatable)",
     )
+    qemu.add_argument(
+        "--qemu-arg",
+        action="append",
+        default=[],
+        metavar="ARG",
+        help="one more argument for QEMU, with an equals sign: --qemu-arg=-smbios (repeatable)",
+    )
+
+
+def _platform(text: str) -> str:
+    return PLATFORM_ALIASES.get(text, text)

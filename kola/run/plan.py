@@ -1,44 +1,61 @@
-"""Everything decided before the first test starts. Workers receive it as JSON."""
+"""The plan of a run: everything decided before the first test starts. Workers receive it as JSON."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from harness.artifact import Build, BuildRoot, Distro, distro_named
-from harness.machine.machine import Access
-from harness.machine.spec import Disk, DiskOptions, Firmware, HostDirectory, MachineSpec
-from harness.machine.ssh import SshKey
+from harness.machine import channels
+from harness.machine.boot import DiskImage
+from harness.machine.sessions import Access
+from harness.machine.spec import DiskOptions, Firmware, HostDirectory, MachineSpec, QemuOptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """The machine a test gets that asks for nothing. None is "as kola chooses"."""
+    """The default machine. None means that kola chooses."""
 
     memory_mib: int | None = None
     cpus: int = 1
     firmware: Firmware | None = None
-    primary_disk: str = ""
+    primary_disk: DiskOptions = field(default_factory=DiskOptions)
     primary_size: str | None = None
     swtpm: bool = True
-    host_directories: tuple[str, ...] = ()
+    host_directories: tuple[HostDirectory, ...] = ()
     extra_qemu_args: tuple[str, ...] = ()
 
     def firmware_of(self, arch: str) -> Firmware:
-        """What a machine of `arch` starts with: aarch64 has no BIOS."""
+        """Return the firmware of machines of `arch`: aarch64 has no BIOS."""
         if self.firmware is not None:
             return self.firmware
         return Firmware.UEFI if arch == "aarch64" else Firmware.BIOS
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunPlan:
-    """`tests` are the chosen names, `origins` lead from multiplied names back to the test repeated.
+class LiveMedia:
+    """Options of the install scenarios: a live ISO in place of the build's, and additions.
 
-    `ignition` are texts of configs merged into every machine's. `minutes` is what a test gets that
-    says nothing; `extend` is in per cent. With a `parent`, machines start from that build or image and are
-    to become `build_id`.
+    With `insecure` no signature of an image is required; `kernel_args` are added to network boots.
+    """
+
+    iso: Path | None = None
+    insecure: bool = False
+    kernel_args: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """The plan. `tests` are the chosen names; `origins` map multiplied names to the original test.
+
+    `ignition` are texts of configs merged into every machine's. `minutes` is the time limit of a test without
+    its own; `extend` is in per cent. `broken` are the Python tests that cannot run: name, file, and reason.
+    With a `parent`, machines start from that build or image and are upgraded to `build_id`. `rerun_success`
+    are the tags of tests that may pass at a second attempt; None means all.
     """
 
     output: Path
@@ -47,6 +64,7 @@ class RunPlan:
     image_identity: str
     build_id: str
     build_directory: Path | None
+    stream: str | None = None
     parent: str = ""
     platform: str
     arch: str
@@ -54,10 +72,10 @@ class RunPlan:
     access: Access
     defaults: Defaults = field(default_factory=Defaults)
     tests: tuple[str, ...] = ()
-    selected: bool = False
     warn_on_failure: frozenset[str] = frozenset()
     console_warnings_only: bool = False
     external_roots: tuple[tuple[str, str], ...] = ()
+    broken: tuple[tuple[str, str, str], ...] = ()
     ignition: tuple[str, ...] = ()
     debug_units: tuple[str, ...] = ()
     boot: str = "auto"
@@ -66,70 +84,48 @@ class RunPlan:
     extend: int = 0
     multiply: int = 1
     rerun: bool = False
-    keep: bool = False
+    rerun_success: tuple[str, ...] | None = None
+    keep_failed: bool = False
+    live: LiveMedia = field(default_factory=LiveMedia)
+    strict_profile: bool = False
 
     @property
     def distro(self) -> Distro:
         return distro_named(self.distro_name)
 
     def build(self) -> Build | None:
-        """The build under test; None where a bare image is tested."""
+        """Return the build under test; None for a bare image."""
         if self.build_directory is None:
             return None
         return BuildRoot(self.build_directory.parents[2]).find(self.build_id, self.arch)
 
     def base_spec(self) -> MachineSpec:
-        """The machine of a test that asks for nothing: one CPU, 1024 MiB (2048 off x86_64)."""
+        """Return the default machine: one CPU, 1024 MiB (2048 off x86_64)."""
         memory = self.defaults.memory_mib or (1024 if self.arch == "x86_64" else 2048)
-        options = Disk.parse(":" + self.defaults.primary_disk).options if self.defaults.primary_disk else None
         return MachineSpec(
-            image=self.image,
+            DiskImage(self.image, self.image_format),
             arch=self.arch,
-            image_format=self.image_format,
             memory_mib=memory,
             cpus=self.defaults.cpus,
             firmware=self.defaults.firmware_of(self.arch),
-            primary_disk=options or DiskOptions(),
+            primary_disk=self.defaults.primary_disk,
             primary_size=self.defaults.primary_size,
             swtpm=self.defaults.swtpm,
-            host_directories=tuple(_host_directory(text) for text in self.defaults.host_directories),
-            extra_qemu_args=self.defaults.extra_qemu_args,
-            initramfs_journal_port=self.distro.ignition_journal_port,
+            host_directories=self.defaults.host_directories,
+            channels=channels.standard(self.distro.ignition_journal_port),
+            qemu=QemuOptions(extra_args=self.defaults.extra_qemu_args),
         )
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
-        data["output"] = str(self.output)
-        data["image"] = str(self.image)
-        data["build_directory"] = str(self.build_directory) if self.build_directory else None
-        data["warn_on_failure"] = sorted(self.warn_on_failure)
+        data: dict[str, Any] = _adapter().dump_python(self, mode="json")
         return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunPlan:
-        fields = dict(data)
-        access = fields["access"]
-        host_key = access["host_key"]
-        fields["access"] = Access(
-            access["user"], SshKey(**access["key"]), SshKey(**host_key) if host_key else None
-        )
-        defaults = dict(fields["defaults"])
-        if defaults["firmware"] is not None:
-            defaults["firmware"] = Firmware(defaults["firmware"])
-        for key in ("host_directories", "extra_qemu_args"):
-            defaults[key] = tuple(defaults[key])
-        fields["defaults"] = Defaults(**defaults)
-        fields["output"] = Path(fields["output"])
-        fields["image"] = Path(fields["image"])
-        directory = fields["build_directory"]
-        fields["build_directory"] = Path(directory) if directory else None
-        fields["warn_on_failure"] = frozenset(fields["warn_on_failure"])
-        fields["external_roots"] = tuple((a, b) for a, b in fields["external_roots"])
-        for key in ("tests", "ignition", "debug_units"):
-            fields[key] = tuple(fields[key])
-        return cls(**fields)
+        """Return the inverse of `to_json`. Raises pydantic's ValidationError for anything else."""
+        return _adapter().validate_python(data, strict=False)
 
 
-def _host_directory(text: str) -> HostDirectory:
-    host, _, mount = text.partition(",")
-    return HostDirectory(Path(host).absolute(), mount or host)
+@cache
+def _adapter() -> TypeAdapter[RunPlan]:
+    return TypeAdapter(RunPlan)

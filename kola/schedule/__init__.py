@@ -1,6 +1,1 @@
-"""Which test starts when, and where."""
-
-from kola.schedule import durations
-from kola.schedule.scheduler import KolaScheduling
-
-__all__ = ["KolaScheduling", "durations"]
+"""Scheduling: the resources that tests need, and when they may start."""

@@ -1,26 +1,24 @@
-"""How many tests run at once."""
+"""The number of tests that run at once."""
 
 from __future__ import annotations
 
-from harness.errors import ConfigError
+from typing import Literal
+
+from harness.platform.base import Capacity
 from kola.run.plan import RunPlan
-from kola.schedule.host import allowed_memory, available_memory, cpus
+from kola.schedule.allowance import allowed_memory
 from kola.schedule.need import CPU_SHARE, OVERHEAD_MIB
 
 _MIB = 1024 * 1024
 
 
-def workers(wanted: str, plan: RunPlan) -> int:
-    """The number of workers for `--parallel`: as typed, or with `auto` as many as there are CPUs.
+def workers(wanted: int | Literal["auto"], plan: RunPlan, capacity: Capacity) -> int:
+    """Return the number of workers for `--parallel`: as typed, or with `auto` as many as there are CPUs.
 
-    Never more than memory holds machines of the default size, than CPU_SHARE for each CPU, or than there
-    are tests.
+    The number is limited by the machines of default size that memory can hold, by CPU_SHARE for each CPU, and
+    by the number of tests.
     """
-    if wanted == "auto":
-        count = cpus()
-    elif wanted.isdecimal() and int(wanted) > 0:
-        count = int(wanted)
-    else:
-        raise ConfigError(f"--parallel {wanted!r} is no number of tests", hint="write a number, or auto")
-    fit = min(available_memory(), allowed_memory()) // ((plan.base_spec().memory_mib + OVERHEAD_MIB) * _MIB)
-    return max(1, min(count, fit, CPU_SHARE * cpus(), max(1, len(plan.tests))))
+    count = capacity.cpus if wanted == "auto" else wanted
+    each = (plan.base_spec().memory_mib + OVERHEAD_MIB) * _MIB
+    fit = min(capacity.available_memory, allowed_memory()) // each
+    return max(1, min(count, fit, CPU_SHARE * capacity.cpus, max(1, len(plan.tests))))

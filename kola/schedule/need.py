@@ -1,23 +1,26 @@
-"""What a test takes of the host while it runs."""
+"""The resources of the host that a test uses while it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from harness.machine.spec import MachineSpec
 
 OVERHEAD_MIB = 300
-"""What a machine takes besides its guest's memory: QEMU itself, and the worker that drives it."""
+"""Memory of a machine beyond its guest's: QEMU itself, and the worker that drives it."""
+
+NeedRow = tuple[int, int, tuple[str, ...]]
 
 CPU_SHARE = 4
-"""Virtual CPUs a CPU can bear: guests wait a good part of their time, even while booting."""
+"""Virtual CPUs per CPU: guests wait a good part of their time, even while booting."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """MiB and virtual CPUs of all its machines together, and names that one test only may hold."""
+    """Resources of a test: MiB and virtual CPUs of all its machines together, and names that only one test
+    may hold.
+    """
 
     memory_mib: int = 0
     cpus: int = 0
@@ -27,8 +30,9 @@ class Need:
     def of(
         cls, spec: MachineSpec, count: int = 1, *, ports: Iterable[int] = (), tokens: Iterable[str] = ()
     ) -> Need:
-        """`count` machines like `spec`, with all their memory: a clone costs little until its guest
-        writes, but nothing keeps the guest from writing everywhere.
+        """Return the need of `count` machines like `spec`, with all their memory.
+
+        A clone costs little until its guest writes, but nothing keeps the guest from writing everywhere.
         """
         names = frozenset((*(f"port {port}" for port in ports), *tokens))
         return cls(count * (spec.memory_mib + OVERHEAD_MIB), count * spec.cpus, names)
@@ -37,7 +41,7 @@ class Need:
         return bool(self.memory_mib or self.cpus or self.names)
 
     def beyond(self, granted: Need) -> Need:
-        """What of this `granted` does not cover."""
+        """Return the part of this need that `granted` does not cover."""
         return Need(
             max(0, self.memory_mib - granted.memory_mib),
             max(0, self.cpus - granted.cpus),
@@ -47,10 +51,11 @@ class Need:
     def plus(self, other: Need) -> Need:
         return Need(self.memory_mib + other.memory_mib, self.cpus + other.cpus, self.names | other.names)
 
-    def to_json(self) -> list[Any]:
-        return [self.memory_mib, self.cpus, sorted(self.names)]
+    def to_row(self) -> NeedRow:
+        """Return the need as reservations are written: MiB, CPUs, names."""
+        return self.memory_mib, self.cpus, tuple(sorted(self.names))
 
     @classmethod
-    def from_json(cls, data: list[Any]) -> Need:
-        memory, cpus, names = data
-        return cls(int(memory), int(cpus), frozenset(names))
+    def from_row(cls, row: NeedRow) -> Need:
+        memory, cpus, names = row
+        return cls(memory, cpus, frozenset(names))

@@ -1,4 +1,4 @@
-"""Tests that have not started: in order, and by kind."""
+"""The queue of tests that have not started: in order, and by kind."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from kola.schedule.need import Need
 
 @dataclass(frozen=True)
 class Kind:
-    """What the scheduler has to know of a test: its need, and the templates its machine is cloned from."""
+    """The properties of a test that matter for scheduling: its need, and the templates of its machine."""
 
     need: Need = field(default_factory=Need)
     templates: tuple[str, ...] = ()
 
 
 class Pending:
-    """Tests of one kind wait in one line, so that a need that cannot be met is asked for once only."""
+    """The pending tests.
+
+    Those of one kind share a queue, so that a need that cannot be met is requested only once.
+    """
 
     def __init__(self, order: Sequence[int], kinds: Sequence[Kind]) -> None:
         """`order` has indices of tests, first to start first; `kinds` has the kind of each index."""
@@ -32,7 +35,7 @@ class Pending:
         return bool(self._lines)
 
     def heads(self) -> Iterator[tuple[int, Kind]]:
-        """The first test of each kind, in order."""
+        """Yield the first test of each kind, in order."""
         firsts = sorted(self._lines, key=lambda kind: self._rank[self._lines[kind][0]])
         for kind in firsts:
             yield self._lines[kind][0], kind
@@ -44,6 +47,6 @@ class Pending:
             del self._lines[kind]
 
     def put_first(self, index: int) -> None:
-        """Before all others."""
+        """Put a test before all others."""
         self._rank[index] = min(self._rank.values(), default=0) - 1
         self._lines.setdefault(self._kinds[index], deque()).appendleft(index)

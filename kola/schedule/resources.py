@@ -1,26 +1,39 @@
-"""Promises of memory, CPUs and names to tests, kept between all runs of this user on this host."""
+"""Reservations of memory, CPUs and names for tests, shared by all runs of this user on this host."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
+from harness.platform.base import Capacity
+from harness.util.jsonfile import JsonFile
 from harness.util.paths import cache_root
-from harness.util.roster import Note, Roster
-from kola.schedule import host
-from kola.schedule.need import CPU_SHARE, Need
+from harness.util.process_records import ProcessRecords, Record
+from kola.schedule import allowance
+from kola.schedule.need import CPU_SHARE, Need, NeedRow
 
 _MIB = 1024 * 1024
 _SAMPLE_SECONDS = 0.25
 
+ReservationRecord = Record[dict[str, NeedRow]]
+_FORMAT = JsonFile(dict[str, NeedRow], "a record of reservations")
+
+
+class MachineHost(Protocol):
+    """The host of the machines, as the platform knows it (harness.platform.base.Platform)."""
+
+    def capacity(self) -> Capacity: ...
+
+    def resident_memory(self, owners: Iterable[int]) -> Mapping[int, int]: ...
+
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why not now. `state` changes whenever what others hold does; `idle` is "nobody holds anything"."""
+    """A refusal. `state` changes whenever the grants of others change; `idle` means that nobody holds any."""
 
     reason: str
     state: int
@@ -35,34 +48,39 @@ class _Grant:
 
 
 class Resources:
-    """Grants live as long as the process that took them, and no longer. They count as those of `owner`,
-    by default this process: what runs below it is what makes use of them.
+    """The grants of this process.
 
-    Memory is promised before it is used. What is still free is what the host has available, less the
-    part of all promises that their machines have not taken yet.
+    They end with it, and count for the processes below `owner`, by default this process.
+
+    Memory is reserved before it is used. The free memory is what the machines' host has available, less the
+    part of all grants that their machines have not used yet.
     """
 
-    def __init__(self, directory: Path | None = None, *, owner: int = 0, root: Path = Path("/")) -> None:
+    def __init__(self, host: MachineHost, directory: Path | None = None, *, owner: int = 0) -> None:
         self._owner = owner or os.getpid()
-        self._roster = Roster(directory or cache_root() / "reservations", owner=self._owner)
-        self._root = root
+        self._records = ProcessRecords(directory or cache_root() / "reservations", _FORMAT, owner=self._owner)
+        self._host = host
         self._own: dict[str, Need] = {}
-        self._limit_mib = host.allowed_memory() // _MIB
-        self._cpus = CPU_SHARE * host.cpus(root)
-        self._total_mib = min(host.total_memory(root) // _MIB, self._limit_mib)
+        self._limit_mib = allowance.allowed_memory() // _MIB
+        capacity = host.capacity()
+        self._cpus = CPU_SHARE * capacity.cpus
+        self._total_mib = min(capacity.total_memory // _MIB, self._limit_mib)
         self._sampled = 0.0
         self._available_mib = 0
         self._resident_mib: dict[int, int] = {}
 
     def never(self, need: Need) -> str:
-        """Why this host can never meet the need; empty when it can."""
+        """Return the reason why this host can never meet the need; empty when it can."""
         if need.memory_mib <= self._total_mib:
             return ""
-        whose = f"{host.LIMIT} allows" if self._total_mib == self._limit_mib else "this host has"
+        whose = f"{allowance.LIMIT} allows" if self._total_mib == self._limit_mib else "this host has"
         return f"the test needs {need.memory_mib} MiB of memory, {whose} {self._total_mib} MiB"
 
     def take(self, label: str, need: Need) -> Refusal | None:
-        """Promise `need` to `label`; None when that is done. Virtual CPUs beyond the host's are let off."""
+        """Grant `need` to `label`.
+
+        Returns None when granted. Virtual CPUs beyond the host's are not counted.
+        """
         if not need:
             return None
         need = Need(need.memory_mib, min(need.cpus, self._cpus), need.names)
@@ -70,8 +88,8 @@ class Resources:
         reason = self._name_taken(need, mine)
         if reason:
             return Refusal(reason, _state(mine), idle=False)
-        with self._roster.turn() as notes:
-            grants = [*_grants(notes), *mine]
+        with self._records.locked() as records:
+            grants = [*_grants(records), *mine]
             reason = self._reason(need, grants)
             if reason:
                 return Refusal(reason, _state(grants), not grants)
@@ -81,25 +99,25 @@ class Resources:
 
     def release(self, label: str) -> None:
         if self._own.pop(label, None) is not None:
-            with self._roster.turn():
+            with self._records.locked():
                 self._write()
 
     def promised(self, label: str) -> bool:
-        """Whether another process holds a grant of this name for our owner."""
-        if self._holds(self._roster.glance(), label):
+        """Return True when another process holds a grant of this name for our owner."""
+        if self._holds(self._records.peek(), label):
             return True
-        with self._roster.turn() as notes:
-            return self._holds(notes, label)
+        with self._records.locked() as records:
+            return self._holds(records, label)
 
-    def _holds(self, notes: list[Note], label: str) -> bool:
-        return any(grant.owner == self._owner and grant.label == label for grant in _grants(notes))
+    def _holds(self, records: list[ReservationRecord], label: str) -> bool:
+        return any(grant.owner == self._owner and grant.label == label for grant in _grants(records))
 
     def close(self) -> None:
         self._own.clear()
-        self._roster.close()
+        self._records.close()
 
     def _write(self) -> None:
-        self._roster.write({label: need.to_json() for label, need in self._own.items()})
+        self._records.write({label: need.to_row() for label, need in self._own.items()})
 
     def _reason(self, need: Need, grants: list[_Grant]) -> str:
         taken = self._name_taken(need, grants)
@@ -133,21 +151,20 @@ class Resources:
         return grant.label if grant.owner == self._owner else f"{grant.label} of process {grant.owner}"
 
     def _sample(self, holders: dict[int, int]) -> None:
-        """Available and resident memory of one moment: together they change slowly."""
+        """Read available and resident memory at the same moment: together they change slowly."""
         now = time.monotonic()
         if now - self._sampled < _SAMPLE_SECONDS:
             return
-        resident = host.resident_memory(holders, self._root)
+        resident = self._host.resident_memory(holders)
         self._resident_mib = {pid: size // _MIB for pid, size in resident.items()}
-        self._available_mib = host.available_memory(self._root) // _MIB
+        self._available_mib = self._host.capacity().available_memory // _MIB
         self._sampled = now
 
 
-def _grants(notes: list[Note]) -> Iterator[_Grant]:
-    for note in notes:
-        content: dict[str, Any] = note.content
-        for label, need in content.items():
-            yield _Grant(note.owner, label, Need.from_json(need))
+def _grants(records: list[ReservationRecord]) -> Iterator[_Grant]:
+    for record in records:
+        for label, row in record.content.items():
+            yield _Grant(record.owner, label, Need.from_row(row))
 
 
 def _state(grants: list[_Grant]) -> int:

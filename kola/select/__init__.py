@@ -1,4 +1,4 @@
-"""Which tests run: patterns, tags, filters, denylist, shards."""
+"""Selection of tests: patterns, tags, filters, denylist, shards."""
 
 from kola.select.filters import select
 from kola.select.selection import Chosen, Filtered, Selection, Stage

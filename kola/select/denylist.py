@@ -1,7 +1,8 @@
-"""`kola-denylist.yaml`: tests known to fail, left out or allowed to warn, each with its tracker."""
+"""`kola-denylist.yaml`: tests known to fail, removed or reduced to warnings, each with its tracker."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -9,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError
-from kola.model import TestInfo
+from harness.util.userfile import read_user_text
+from kola.cases.document import boolean, day, string, strings, validate, yaml_list
+from kola.cases.model import TestInfo
 from kola.select import glob
-from kola.select.document import boolean, day, string, strings, validate, yaml_list
 from kola.select.selection import Selection
 
 SKIP_CONSOLE_WARNINGS = "skip-console-warnings"
-"""The pattern that names no test: with it, what consoles show is worth warnings only."""
+"""A pattern that names no test: it reduces signs on consoles to warnings."""
 
 _SCHEMA = {
     "pattern": string,
@@ -31,7 +33,7 @@ _SCHEMA = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the file, and the line it starts on."""
+    """An entry of the file, and its first line."""
 
     pattern: str
     file: Path
@@ -49,7 +51,7 @@ class Entry:
         return f"{self.file}:{self.line}: {self.pattern}"
 
     def applies(self, options: Selection) -> bool:
-        """Whether the entry speaks of this build; an unknown stream or version is none of those listed."""
+        """Return True when the entry applies to this build. An unknown stream or version matches none."""
         scopes = (
             (self.arches, options.architecture),
             (self.platforms, options.platform),
@@ -61,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Rulings:
-    """What the denylist and `--denylist-test` say about the registered tests."""
+    """The effect of the denylist and `--denylist-test` on the registered tests."""
 
     denied: Mapping[str, str]
     warned: frozenset[str]
@@ -70,29 +72,34 @@ class Rulings:
 
 
 def read_denylist(file: Path) -> list[Entry]:
-    """The entries of the file; none if there is no such file. ConfigError with the line of what is wrong."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    """Return the entries of the file; none if there is no such file.
+
+    Raises ConfigError with the line of an error, and for a dangling symbolic link: the tests it should deny
+    would run.
+    """
+    if not os.path.lexists(file):
         return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", file=file) from error
+    if not file.exists() and file.is_symlink():
+        hint = "restore the file it names (a git submodule may be missing), or remove the link"
+        raise ConfigError(f"a symbolic link to nowhere ({file.readlink()})", file=file, hint=hint)
     return [
         _entry(line, validate(fields, _SCHEMA, file=file), file)
-        for line, fields in yaml_list(text, file=file)
+        for line, fields in yaml_list(read_user_text(file), file=file)
     ]
 
 
 def judge(tests: Collection[TestInfo], options: Selection) -> Rulings:
-    """Rule on each registered test, and say aloud what in the denylist has no effect, or no longer."""
-    names = [test.name for test in tests]
+    """Apply the denylist to each registered test, with notices for entries that have no effect, or no
+    longer.
+    """
+    names = [name for test in tests for name in test.names]
     entries = read_denylist(options.denylist) if options.denylist else []
     denied: dict[str, str] = {}
     warned: set[str] = set()
     notices = _stale(entries, names) + _unscoped(entries, options)
     console_warnings_only = False
     for pattern in options.denylist_tests:
-        matching = [name for name in names if glob.matches(pattern, name)]
+        matching = _matching(pattern, tests)
         denied.update((name, f"--denylist-test {pattern}") for name in matching)
         if not matching:
             notices.append(f"--denylist-test {pattern} matches no test")
@@ -102,7 +109,7 @@ def judge(tests: Collection[TestInfo], options: Selection) -> Rulings:
         if entry.pattern == SKIP_CONSOLE_WARNINGS:
             console_warnings_only = True
             continue
-        matching = [name for name in names if glob.matches(entry.pattern, name)]
+        matching = _matching(entry.pattern, tests)
         if entry.snooze and options.today >= entry.snooze:
             then = "failures are warnings" if entry.warn else "its tests run again"
             notices.append(f"{entry.where}: the snooze expired on {entry.snooze}, {then}")
@@ -113,6 +120,11 @@ def judge(tests: Collection[TestInfo], options: Selection) -> Rulings:
         elif not entry.snooze:
             denied.update((name, _reason(entry, "denied")) for name in matching)
     return Rulings(denied, frozenset(warned), tuple(notices), console_warnings_only)
+
+
+def _matching(pattern: str, tests: Collection[TestInfo]) -> list[str]:
+    """Return the tests that the pattern matches, by their own name or by that of their family."""
+    return [test.name for test in tests if any(glob.matches(pattern, name) for name in test.names)]
 
 
 def _entry(line: int, values: dict[str, Any], file: Path) -> Entry:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from harness.errors import ConfigError
-from kola.model import Selector, TestInfo
+from harness.util.quote import quote
+from harness.util.suggest import near
+from kola.cases.model import Selector, TestInfo
+from kola.cases.names import copy_name, original_name
 from kola.select import glob, shard
 from kola.select.denylist import Rulings, judge
 from kola.select.selection import Chosen, Filtered, Selection, Stage
@@ -21,12 +22,13 @@ Filter = Callable[[TestInfo, Selection], str | None]
 
 
 def select(tests: Iterable[TestInfo], options: Selection) -> Chosen:
-    """Which of the tests run, and why the others do not.
+    """Return the tests that run, and the reasons why the others do not.
 
-    Raises ConfigError for a pattern that matches none of them, a malformed pattern, denylist or shard,
-    and where no test applies here at all; that all are denied is no error.
+    Raises ConfigError for a pattern that matches none of them, a malformed pattern, denylist or shard, and
+    when no test applies here at all. It is not an error when all are denied.
     """
     registered = sorted(tests, key=lambda test: test.name)
+    options = replace(options, patterns=originals(options.patterns, registered))
     require_matches(registered, options.patterns)
     rulings = judge(registered, options)
     applicable, filtered = apply(registered, options)
@@ -61,7 +63,7 @@ def select(tests: Iterable[TestInfo], options: Selection) -> Chosen:
 def apply(
     tests: Iterable[TestInfo], options: Selection, *, skip: Collection[Stage] = ()
 ) -> tuple[list[TestInfo], list[Filtered]]:
-    """The tests that pass every filter up to the firmware's, and the others with their reasons."""
+    """Return the tests that pass every filter up to the firmware's, and the others with their reasons."""
     kept: list[TestInfo] = []
     filtered: list[Filtered] = []
     for test in tests:
@@ -76,27 +78,29 @@ def apply(
 
 
 def require_matches(tests: Collection[TestInfo], patterns: Iterable[str]) -> None:
-    """ConfigError for the first pattern that matches no registered test."""
-    names = [test.name for test in tests]
+    """Raise ConfigError for the first pattern that matches no registered test."""
+    names = [name for test in tests for name in test.names]
     for pattern in patterns:
         if any(glob.matches(pattern, name) for name in names):
             continue
-        raise ConfigError(f"the pattern {pattern!r} matches no test", hint=_near_misses(pattern, names))
+        raise ConfigError(f"the pattern {quote(pattern)} matches no test", hint=_near_misses(pattern, names))
 
 
 def multiply(tests: Iterable[TestInfo], times: int) -> list[tuple[TestInfo, TestInfo]]:
-    """Each test `times` times under its name and a number from 0, paired with the test itself."""
+    """Return `times` copies of each test, named with a number from 0 and paired with the original."""
     if times <= 1:
         return [(test, test) for test in tests]
-    return [(replace(test, name=f"{test.name}{n}"), test) for test in tests for n in range(times)]
+    return [(replace(test, name=copy_name(test.name, n)), test) for test in tests for n in range(times)]
 
 
-def unmultiplied(name: str, times: int) -> str:
-    """The test of which `name` is one of `times` copies; `name` itself when there was but one."""
-    number = re.search(r"\d+$", name)
-    if times <= 1 or number is None or int(number.group()) >= times:
-        return name
-    return name[: number.start()]
+def originals(patterns: Iterable[str], tests: Iterable[TestInfo]) -> tuple[str, ...]:
+    """Replace patterns that are the name of a copy of a test by the test."""
+    names = {name for test in tests for name in test.names}
+    found = []
+    for pattern in patterns:
+        original = original_name(pattern)
+        found.append(original if pattern not in names and original in names else pattern)
+    return tuple(found)
 
 
 def _no_net(test: TestInfo, options: Selection) -> str | None:
@@ -127,7 +131,7 @@ def _required_tag(test: TestInfo, options: Selection) -> str | None:
 def _pattern(test: TestInfo, options: Selection) -> str | None:
     tagged = bool(options.wanted_tags & test.tags) or test.required_tag in options.wanted_tags
     if options.typed_patterns:
-        if tagged or glob.matches_any(options.typed_patterns, test.name):
+        if tagged or any(glob.matches_any(options.typed_patterns, name) for name in test.names):
             return None
         return "matches neither a pattern nor a tag that was asked for"
     if options.wanted_tags and not tagged:
@@ -147,7 +151,7 @@ def _platform_independent(test: TestInfo, options: Selection) -> str | None:
 
 
 def _platform(test: TestInfo, options: Selection) -> str | None:
-    # A platform-independent test is at home on qemu whatever else it lists; its exclusions still count.
+    # A platform-independent test runs on qemu whatever else it lists; its exclusions still count.
     selector = test.platforms
     independent = PLATFORM_INDEPENDENT in test.tags and not options.run_platform_independent
     if independent and not selector.exclude:
@@ -160,7 +164,7 @@ def _architecture(test: TestInfo, options: Selection) -> str | None:
 
 
 def _distro(test: TestInfo, options: Selection) -> str | None:
-    # An alias only adds tests: who is excluded on the alias may still run on the distro itself.
+    # An alias only adds tests: a test that is excluded on the alias may still run on the distro itself.
     if any(test.distros.allows(alias) for alias in options.also_distros):
         return None
     return _refusal(test.distros, options.distro, "distro")
@@ -205,12 +209,10 @@ def _warns(test: TestInfo, options: Selection, rulings: Rulings) -> bool:
 
 
 def _near_misses(pattern: str, names: list[str]) -> str:
-    folded = {name.casefold(): name for name in names}
     core = pattern.strip("*").casefold()
-    near = [name for fold, name in folded.items() if core and core in fold]
-    near = near or [folded[fold] for fold in difflib.get_close_matches(pattern.casefold(), folded, n=3)]
-    if near:
-        return f"did you mean {', '.join(near[:3])}?"
+    likely = [name for name in names if core and core in name.casefold()] or near(pattern, names, count=3)
+    if likely:
+        return f"did you mean {', '.join(likely[:3])}?"
     return "`kola list` shows every test; more test trees are added with -E DIR"
 
 

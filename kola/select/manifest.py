@@ -1,47 +1,45 @@
-"""What a build directory's `src/config` says of the system it makes, where its builds do not."""
+"""Facts about the system in a build directory's `src/config`, used when its builds lack them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.util.jsontext import parse_json
+from harness.util.quote import quote
+from harness.util.userfile import read_user_text
 
 _VARIANT = "coreos-assembler.config-variant"
+_NAME = re.compile(r"[\w.+-]+")
 
 
 @dataclass(frozen=True)
 class Variables:
-    """`variables` of manifest.yaml, as written there; None where it has none."""
+    """`variables` of manifest.yaml, as written there; None for a missing one."""
 
     stream: str | None = None
     osversion: str | None = None
 
 
 def read_variables(workdir: Path) -> Variables:
-    """Nothing where there is no manifest; ConfigError for one that cannot be read."""
+    """Return the variables; empty without a manifest. Raises ConfigError for one that cannot be read."""
     file = manifest_file(workdir)
     text = _text(file)
     if text is None:
         return Variables()
-    import yaml
+    from harness.util.yamltext import compose_yaml, text_under
 
-    try:
-        document = yaml.load(text, yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise ConfigError(f"not YAML: {getattr(error, 'problem', error)}", file=file, line=line) from error
-    variables = document.get("variables") if isinstance(document, Mapping) else None
-    if not isinstance(variables, Mapping):
-        return Variables()
-    return Variables(_word(variables.get("stream")), _word(variables.get("osversion")))
+    root = compose_yaml(text, file=file, ignore_further=True)
+    return Variables(text_under(root, "variables", "stream"), text_under(root, "variables", "osversion"))
 
 
 def manifest_file(workdir: Path) -> Path:
-    """`src/config/manifest.yaml`, or `manifest-VARIANT.yaml` where `src/config.json` names a variant."""
+    """Return `src/config/manifest.yaml`, or `manifest-VARIANT.yaml` when `src/config.json` names a
+    variant.
+    """
     return workdir / "src/config" / _manifest_name(workdir / "src/config.json")
 
 
@@ -49,22 +47,12 @@ def _manifest_name(file: Path) -> str:
     text = _text(file)
     if text is None:
         return "manifest.yaml"
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"not JSON: {error.msg}", file=file, line=error.lineno) from error
+    document = parse_json(text, file=file)
     variant = document.get(_VARIANT) if isinstance(document, dict) else None
+    if variant is not None and not (isinstance(variant, str) and _NAME.fullmatch(variant)):
+        raise ConfigError(f"{_VARIANT}: {quote(variant)} is not the name of a variant", file=file)
     return f"manifest-{variant}.yaml" if variant else "manifest.yaml"
 
 
 def _text(file: Path) -> str | None:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", file=file) from error
-
-
-def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return read_user_text(file) if os.path.lexists(file) else None

@@ -1,4 +1,4 @@
-"""What was asked for, and what came of it."""
+"""The criteria of a selection, and its result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
-from kola.model import TestInfo
+from kola.cases.model import TestInfo
 
 
 class Stage(StrEnum):
@@ -32,9 +32,9 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Selection:
-    """Everything that decides which tests run. `None` is "any", or of the build's facts "unknown".
+    """Everything that determines which tests run. `None` means any, or for the build's facts unknown.
 
-    `tags` are as typed, `!` and all. `bank` is the required tag of a bank of tests that has a command of its
+    `tags` are as typed, `!` included. `bank` is the required tag of a bank of tests that has a command of its
     own. `granted` are tests that run without the tag they require. `absent` are features the system lacks,
     with the reasons. `durations` (test name to seconds) serve `time:` shards.
     """
@@ -70,13 +70,13 @@ class Selection:
 
     @property
     def typed_patterns(self) -> tuple[str, ...]:
-        """The patterns, or none where `*` is among them: that asks for everything, as saying nothing does."""
+        """The patterns, or none when `*` is among them: that selects everything, like no pattern."""
         return () if "*" in self.patterns else self.patterns
 
 
 @dataclass(frozen=True)
 class Filtered:
-    """A test that will not run, and why."""
+    """A test that will not run, and the reason."""
 
     name: str
     stage: Stage
@@ -85,9 +85,9 @@ class Filtered:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The tests to run, in order of their names, and an account of the others.
+    """The tests to run, in order of their names, and the others with their reasons.
 
-    `origins` leads from a multiplied name back to the test it repeats.
+    `origins` maps a multiplied name to the original test.
     """
 
     tests: tuple[TestInfo, ...]
@@ -98,11 +98,6 @@ class Chosen:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
-        """How many tests each stage took away, in the order of the stages."""
+        """Return the number of tests that each stage removed, in the order of the stages."""
         counted = Counter(one.stage for one in self.filtered)
         return {stage.value: counted[stage] for stage in Stage if counted[stage]}
-
-    @property
-    def everything_denied(self) -> bool:
-        """Nothing is left, and the denylist did it: that is a success."""
-        return not self.tests and any(one.stage is Stage.DENYLIST for one in self.filtered)

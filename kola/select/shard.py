@@ -1,4 +1,4 @@
-"""Shares of a run: `hash:m/n` by the name alone, `time:m/n` balanced by recorded durations."""
+"""Shards of a run: `hash:m/n` by the name alone, `time:m/n` balanced by recorded durations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.errors import ConfigError
 
 UNKNOWN_SECONDS = 60.0
-"""What a test is taken to last where nothing at all is recorded."""
+"""Assumed duration of a test when no durations are recorded at all."""
 
 _FORM = re.compile(r"(hash|time):(\d+)/(\d+)")
 _FNV_OFFSET = 0xCBF29CE484222325
@@ -18,7 +18,7 @@ _FNV_PRIME = 0x100000001B3
 
 @dataclass(frozen=True)
 class Shard:
-    """Share number `index` (from 1) of `count`."""
+    """The shard number `index` (from 1) of `count`."""
 
     by: str
     index: int
@@ -36,7 +36,7 @@ class Shard:
 
 
 def keep(names: Collection[str], sharding: str | None, durations: Mapping[str, float]) -> frozenset[str]:
-    """The names that belong to the share written in `sharding`; all of them where it is empty."""
+    """Return the names in the shard that `sharding` names; all of them when it is empty."""
     if not sharding:
         return frozenset(names)
     share = Shard.parse(sharding)
@@ -46,7 +46,7 @@ def keep(names: Collection[str], sharding: str | None, durations: Mapping[str, f
 
 
 def by_time(names: Iterable[str], durations: Mapping[str, float], count: int) -> list[list[str]]:
-    """The names dealt into `count` shares of about the same seconds: longest first, to the least laden.
+    """Distribute the names to `count` shards of similar duration: longest first, to the shortest shard.
 
     A name without a record counts as the median of those with one.
     """

@@ -29,18 +29,18 @@ def test_left_out(machine):
 @pytest.mark.kola()
 def test_unwell(machine):
     machine.run("oops").check()
-    machine.journal.wait_for("Oops", deadline=machine.deadline(10))
+    machine.journal.wait_for("Oops", timeout=10)
 
 @pytest.mark.kola()
 @pytest.mark.machine(opt_out=["kernel-oops"])
 def test_unwell_and_knows_it(machine):
     machine.run("oops").check()
-    machine.journal.wait_for("Oops", deadline=machine.deadline(10))
+    machine.journal.wait_for("Oops", timeout=10)
 
 @pytest.mark.kola()
 def test_slow_guest(machine):
     machine.run("lockup").check()
-    machine.journal.wait_for("soft lockup", deadline=machine.deadline(10))
+    machine.journal.wait_for("soft lockup", timeout=10)
 
 @pytest.mark.kola()
 def test_panics(machine):
@@ -78,7 +78,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """One run of everything, two at a time."""
+    """The outcome of one run of all tests, two at a time."""
     root = tmp_path_factory.mktemp("run")
     fake = FakeQemu(root / "host")
     fake.plan(**PLAN)

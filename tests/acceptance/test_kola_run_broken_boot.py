@@ -33,7 +33,8 @@ def test_no_more_than_a_few_boots_are_spent_on_it(checkout: Checkout, boot: str)
     assert len(started) <= 4
     assert "site-packages" not in ran.stdout, "no test's code was reached, so there is nothing to trace"
     told = ran.stdout[: ran.stdout.index("\n\nFAIL")]
-    assert told.count("(console line") == len(tests), "each says once why it failed"
+    results = "\n".join(line for line in told.splitlines() if not line.startswith("NOTE"))
+    assert results.count("(console line") == len(tests), "each says once why it failed"
 
 
 def test_what_the_test_expects_is_not_held_against_it(checkout: Checkout) -> None:
@@ -52,4 +53,36 @@ def test_what_the_test_expects_is_not_held_against_it(checkout: Checkout) -> Non
     checkout.fake.plan(failed_units=["broken.service"])
     ran = checkout.run()
     assert ran.results["mine.tolerant"] == "PASS"
-    assert {ran.results[f"mine.strict[{number}]"] for number in range(3)} == {"FAIL"}
+    assert {ran.results[f"mine.strict.{number}"] for number in range(3)} == {"FAIL"}
+
+
+OUT_OF_MEMORY = {
+    "match": "eats-memory",
+    "status": 137,
+    "journal": ["kernel: thing invoked oom-killer: gfp_mask=0xcc0, order=0"],
+    "journal_late": ["kernel: Out of memory: Killed process 712 (eats-memory) total-vm:9999kB"],
+}
+
+
+def test_a_python_test_whose_command_the_kernel_killed_for_memory(checkout: Checkout) -> None:
+    checkout.suite("""
+        @pytest.mark.kola()
+        def test_by_status(machine):
+            machine.run("eats-memory").check()
+
+        @pytest.mark.kola()
+        def test_by_assertion(machine):
+            assert machine.run("eats-memory").status == 0
+
+        @pytest.mark.kola()
+        @pytest.mark.machine(opt_out=["oom-killer"])
+        def test_on_purpose(machine):
+            machine.run("eats-memory").check()
+    """)
+    checkout.fake.plan(commands=[OUT_OF_MEMORY])
+    tests = {test["name"]: test for test in checkout.run("--boot", "cold").report["tests"]}
+    for name in ("mine.by-status", "mine.by-assertion"):
+        assert (tests[name]["kind"], tests[name]["cause"]) == ("guest", "oom-killer"), tests[name]
+        assert "Killed process 712 (eats-memory)" in tests[name]["output"]
+        assert '("eats-memory")' in tests[name]["output"], "the line of the author"
+    assert (tests["mine.on-purpose"]["kind"], tests["mine.on-purpose"]["cause"]) == ("test", "command-failed")

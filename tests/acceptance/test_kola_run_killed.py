@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -65,7 +66,9 @@ def test_nothing_outlives_the_runner(checkout: Checkout, number: signal.Signals)
     )
 
 
-@pytest.mark.parametrize(("number", "told"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "told"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+)
 def test_an_interruption_is_said_and_what_was_done_is_kept(
     checkout: Checkout, number: signal.Signals, told: str
 ) -> None:
@@ -75,4 +78,20 @@ def test_an_interruption_is_said_and_what_was_done_is_kept(
     assert running.returncode == 1
     assert f"interrupted by {told}" in stdout + stderr
     assert "Traceback" not in stderr
-    assert (checkout.output / "reports/report.json").exists()
+    report = json.loads((checkout.output / "reports/report.json").read_text())
+    assert (report["result"], report["exit_code"]) == ("FAIL", 1)
+    assert f"interrupted by {told}" in report["interrupted"]
+    assert "2 chosen tests never ran: mine.waits, mine.waits-too" in report["interrupted"]
+
+
+def test_a_second_ctrl_c_does_not_cost_the_report(checkout: Checkout) -> None:
+    running = started(checkout)
+    os.killpg(running.pid, signal.SIGINT)
+    written = checkout.output / "reports/report.json"
+    Deadline(40).poll(written.exists, step="waiting for the first report", interval=0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    stdout, stderr = running.communicate(timeout=60)
+    assert running.returncode in (1, 130)
+    assert "Traceback" not in stdout + stderr
+    assert json.loads(written.read_text())["result"] == "FAIL"
+    assert "2 chosen tests never ran" in stdout + stderr

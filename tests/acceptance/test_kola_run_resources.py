@@ -1,4 +1,4 @@
-"""What tests need of the host: shared out between workers and between runs, and refused in clear words."""
+"""Host resources: shared between workers and between runs, and refused with a clear reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.util.deadline import Deadline
 
 
 def spans(ran: Ran) -> dict[str, tuple[float, float]]:
-    """When each test began and ended."""
+    """The start and end of each test."""
     times: dict[str, list[float]] = {}
     for line in (ran.output / "events.jsonl").read_text().splitlines():
         event: dict[str, Any] = json.loads(line)

@@ -1,4 +1,4 @@
-"""What the user got wrong is one clear error on stderr and exit status 2; nothing is started or erased."""
+"""A user's mistake gives one clear error on stderr and exit status 2; nothing is started or erased."""
 
 from __future__ import annotations
 
@@ -106,11 +106,6 @@ def test_an_output_directory_that_holds_something_else(checkout: Checkout) -> No
     precious.write_text("years")
     assert_refused(checkout.run(), "holds something that is no output of kola")
     assert precious.read_text() == "years"
-
-
-def test_a_marker_with_an_unknown_keyword_names_file_and_line(checkout: Checkout) -> None:
-    checkout.suite("@pytest.mark.kola(tag=['a'])\ndef test_it(machine):\n    pass\n", name="other")
-    assert_refused(checkout.run(), "test_other.py:3", "did you mean 'tags'")
 
 
 def test_an_output_directory_of_an_earlier_run_is_taken_again(checkout: Checkout) -> None:

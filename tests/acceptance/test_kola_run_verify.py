@@ -13,12 +13,12 @@ def test_a_disagreement_fails_a_run_whose_tests_all_passed(checkout: Checkout) -
             assert machine.how == "clone"
     """)
     ran = checkout.run("--verify-clones")
-    assert ran.results == {"mine.only-in-clones[a]": "PASS"}
+    assert ran.results == {"mine.only-in-clones.a": "PASS"}
     (found,) = ran.report["clones"]
     assert (found["clone"], found["cold"], found["agrees"]) == ("PASS", "FAIL", False)
     assert (ran.output / found["machines"][0] / "console.txt").exists()
     assert ran.status == ran.report["exit_code"] == 1
-    assert "mine.only-in-clones[a] passed in a clone and failed cold: test: assertion" in ran.stdout
+    assert "mine.only-in-clones.a passed in a clone and failed cold: test: assertion" in ran.stdout
     assert ran.stdout.rstrip().splitlines()[-1] == f"FAIL, output in {ran.output}"
     assert ran.stdout.count("output in ") == 1
 

@@ -1,4 +1,4 @@
-"""Nothing of a machine outlives the process that holds it, however that process ends."""
+"""A machine leaves nothing behind when its process ends, however it ends."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_a_machine_that_panics_on_its_way_up_is_named(lab: Lab) -> None:
     machine = lab.boot()
     with within(8), pytest.raises(MachineFailure) as caught:
         machine.reboot()
-    assert caught.value.name == "kernel-panic"
+    assert caught.value.cause == "kernel-panic"
 
 
 @pytest.mark.parametrize(("fault", "name"), [("no-dhcp", "no-network"), ("sshd-refuses", "ssh-refused")])
@@ -70,7 +70,7 @@ def test_a_network_lost_with_the_reboot_is_named(lab: Lab, fault: str, name: str
     machine = lab.boot()
     with within(20), pytest.raises(MachineFailure) as caught:
         machine.reboot()
-    assert caught.value.name == name
+    assert caught.value.cause == name
 
 
 def test_a_boot_id_that_stays_is_no_reboot(lab: Lab) -> None:
@@ -95,7 +95,7 @@ def test_an_unwell_boot_after_a_well_one_fails_the_reboot(lab: Lab) -> None:
     assert machine.check_health() == []
     with pytest.raises(MachineFailure) as caught:
         machine.reboot()
-    assert caught.value.name == "kernel-oops"
+    assert caught.value.cause == "kernel-oops"
 
 
 def test_powering_off_ends_qemu(lab: Lab) -> None:

@@ -74,10 +74,12 @@ def test_only_collecting_runs_nothing_and_erases_nothing(checkout: Checkout) -> 
     assert len(checkout.fake.launches) == 1
 
 
-def test_collecting_for_kola_run_is_no_interrupted_run(checkout: Checkout) -> None:
-    done = checkout.run("--pytest-args=--collect-only")
-    assert "never ran" not in done.stdout
-    assert (done.status, done.results) == (0, {})
+@pytest.mark.parametrize("argument", ["--collect-only", "-k nothing"])
+def test_a_run_in_which_no_chosen_test_ran_is_no_pass(checkout: Checkout, argument: str) -> None:
+    done = checkout.run(f"--pytest-args={argument}")
+    assert "4 chosen tests never ran: mine.one, mine.three, mine.two, other.apart" in done.stdout
+    assert (done.status, done.results, done.report["result"]) == (1, {}, "FAIL")
+    assert done.stdout.rstrip().splitlines()[-1] == f"FAIL, output in {checkout.output}"
 
 
 def test_external_tests_are_collected_from_their_own_files(checkout: Checkout, tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_external_tests_are_collected_from_their_own_files(checkout: Checkout, t
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("--bogus", "--kola: unrecognized arguments: --bogus"), ("-E 'a", "--kola: No closing quotation")],
+    [("--bogus", "--kola: unknown option --bogus"), ("-E 'a", "--kola: No closing quotation")],
 )
 def test_a_mistake_in_the_string_is_one_clear_error(checkout: Checkout, words: str, said: str) -> None:
     done = checkout.pytest("testsuites", f"--kola={words}")

@@ -19,12 +19,12 @@ def test_served(services, new_machine):
     for boot in ("auto", "cold"):
         words = words_of(new_machine(boot=boot))
         assert "guestfwd=tcp:10.0.2.100:80-cmd:socat " in words
-        assert f"ABSTRACT-CONNECT:{http.door.socket}" in words
+        assert f"ABSTRACT-CONNECT:{http.listener.socket}" in words
         assert "restrict=on" in words and f"tftp={services.directory}/tftp" in words
-    with http.door.connect() as guest:
+    with http.listener.connect() as guest:
         guest.sendall(b"GET /a HTTP/1.0\\r\\n\\r\\n")
         assert guest.makefile("rb").read().endswith(b"\\r\\n\\r\\nb")
-    (services.directory / "socket").write_text(http.door.socket)
+    (services.directory / "socket").write_text(http.listener.socket)
 
 @pytest.mark.kola()
 def test_without(machine):

@@ -74,8 +74,7 @@ class Checkout:
             stderr=subprocess.PIPE,
             text=True,
             process_group=0,
-            # A shell's background job ignores Ctrl-C, and so would whatever this test suite starts there.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            preexec_fn=_as_from_a_terminal,
         )
 
     def run(
@@ -84,11 +83,15 @@ class Checkout:
         image: bool = True,
         command: str = "run",
         env: dict[str, str] | None = None,
-        timeout: float = 60,
+        timeout: float = 180,
     ) -> Ran:
         return self._finished(self.argv(*words, image=image, command=command), env or {}, timeout)
 
-    def pytest(self, *words: str, timeout: float = 60) -> Ran:
+    def finished(self, *words: str, timeout: float = 180) -> Ran:
+        """`kola WORDS`, whatever the command."""
+        return self._finished([sys.executable, "-m", "kola.cli.main", *words], {}, timeout)
+
+    def pytest(self, *words: str, timeout: float = 180) -> Ran:
         """Plain pytest, as a user would type it."""
         return self._finished([sys.executable, "-m", "pytest", *words], {}, timeout)
 
@@ -104,3 +107,9 @@ class Checkout:
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr, self.output)
+
+
+def _as_from_a_terminal() -> None:
+    """Hear Ctrl-C and SIGHUP, which a shell's background job and `nohup` ignore, and pass on as ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -11,16 +11,23 @@ from typing import Any
 
 from fakes.steering import FakeQemu
 from harness.ignition import IgnitionConfig, additions
-from harness.machine.machine import Access, Machine
+from harness.machine.boot import DiskImage
+from harness.machine.machine import Machine
+from harness.machine.sessions import Access
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
 from harness.platform.qemu.accel import Accelerator
+from harness.platform.qemu.given import GivenConfig
 from harness.platform.qemu.instance import QemuInstance
+from harness.platform.qemu.storage import FreshOverlay
 from harness.util.deadline import Deadline
 
 TCG = Accelerator("tcg", "max", 1.0)
 SCALE = 0.2
-"""What is given seconds for a real guest gets a fifth of them: the stand-in needs no more."""
+"""Factor of deadlines: the stand-in needs a fifth of the seconds of a real guest."""
+
+
+SLOWEST_HOST = 4.0
 
 
 class Lab:
@@ -42,8 +49,9 @@ class Lab:
         """A machine that has been started and not yet waited for."""
         self._count += 1
         instance = QemuInstance(
-            MachineSpec(image=self.fake.image, **spec),
-            self.ignition(),
+            MachineSpec(DiskImage(self.fake.image), **spec),
+            GivenConfig(self.ignition()),
+            FreshOverlay(),
             directory=self.directory / f"machine-{self._count}",
             accelerator=TCG,
             deadline=Deadline(seconds),
@@ -65,15 +73,19 @@ class Lab:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Fail when what is inside takes longer: a named cause is of use only when it comes at once."""
+    """Fail when what is inside takes longer, on a host up to four times as slow as a quiet one.
+
+    A named cause is of use only when it comes at once.
+    """
     started = time.monotonic()
     yield
     took = time.monotonic() - started
-    assert took < seconds, f"took {took:.1f} s, expected less than {seconds} s"
+    most = seconds * SLOWEST_HOST
+    assert took < most, f"took {took:.1f} s, expected less than {most} s"
 
 
 def open_descriptors() -> dict[str, str]:
-    """What each descriptor of this process stands for."""
+    """The target of each open descriptor of this process."""
     found = {}
     for entry in Path("/proc/self/fd").iterdir():
         try:

@@ -1,4 +1,4 @@
-"""How a test steers the stand-ins, and finds what they or the harness left behind."""
+"""Steers the stand-ins from a test, and finds what they or the harness left behind."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ class FakeQemu:
         self.scratch = root / "scratch"
         self.temporary = root / "tmp"
         self.cache = root / "cache"
-        for directory in (self.scratch, self.temporary, self.cache):
+        self.state = root / "state"
+        for directory in (self.scratch, self.temporary, self.cache, self.state):
             directory.mkdir(parents=True)
         self.image = write_image(root / "disk.qcow2")
         self._plan = root / "plan.json"
         self.plan()
 
     def plan(self, **keys: Any) -> None:
-        """What every QEMU started from now on does; keys as of fakeqemu.plan.Plan."""
+        """Set the plan of every QEMU started from now on; keys as in fakeqemu.plan.Plan."""
         self._plan.write_text(json.dumps(keys))
 
     def sequence(self, *plans: dict[str, Any]) -> None:
@@ -44,6 +45,7 @@ class FakeQemu:
             "KOLA_FAKE_PLAN": str(self._plan),
             "KOLA_SCRATCH": str(self.scratch),
             "XDG_CACHE_HOME": str(self.cache),
+            "XDG_STATE_HOME": str(self.state),
             "TMPDIR": str(self.temporary),
         }
 
@@ -65,6 +67,8 @@ class FakeQemu:
     def _left(self) -> list[str]:
         running = [f"process {pid}" for pid in self.launches if _runs(pid)]
         files = [str(path) for place in (self.scratch, self.temporary) for path in place.rglob("*")]
+        # The register's lock stays: to remove a lock that others wait for would let two of them in.
+        files += [str(path) for path in self.state.rglob("*") if path.is_file() and path.name != "turn.lock"]
         return running + files
 
 

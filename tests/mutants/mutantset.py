@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from harness.butane import translate
 from harness.ignition import IgnitionConfig
-from harness.ignition.butane import translate
 
 HERE = Path(__file__).parent
 GROUP = 24
@@ -61,7 +61,7 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: a Butane config, and a shell script run by root at every boot, either may be empty.
+    """A planted defect: a Butane config and a shell script run by root at every boot; either may be empty.
 
     An entry of the table may also say what runs `instead_of` a program: that becomes part of the script.
 
@@ -82,7 +82,7 @@ class Mutant:
 
     @property
     def subjects(self) -> frozenset[str]:
-        """What it changes: two mutants that change the same would undo each other."""
+        """The subjects it changes; two mutants with a common subject would undo each other."""
         storage, systemd = self.butane.get("storage", {}), self.butane.get("systemd", {})
         nodes = [node for kind in ("files", "directories", "links") for node in storage.get(kind, [])]
         users = self.butane.get("passwd", {}).get("users", [])
@@ -93,7 +93,7 @@ class Mutant:
         )
 
     def config(self) -> IgnitionConfig:
-        """What makes the change."""
+        """The config that makes the change."""
         document = {"variant": "fcos", "version": "1.4.0", **self.butane}
         config = translate(yaml.safe_dump(document), files_dir=None).config
         if not self.at_boot:
@@ -132,8 +132,7 @@ class Group:
     @property
     def tests(self) -> tuple[str, ...]:
         """Patterns of the tests that are run on it: its suites, and whoever is to catch something."""
-        catchers = {test.partition("[")[0] for test in self.expected}
-        return (*self.mutants[0].suites, *sorted(catchers))
+        return (*self.mutants[0].suites, *sorted(self.expected))
 
     @property
     def cause(self) -> str:
@@ -152,7 +151,7 @@ class Group:
 
 
 def load(directory: Path = HERE) -> list[Mutant]:
-    """All mutants of the YAML files in `directory`. ValueError names the file and entry that is wrong."""
+    """Read all mutants of the YAML files in `directory`. Raises ValueError with the file and entry."""
     found: list[Mutant] = []
     for file in sorted(directory.glob("*.yaml")):
         document = yaml.safe_load(file.read_text())
@@ -196,7 +195,7 @@ def _wrapper(entry: dict[str, Any]) -> str:
 
 
 def groups(mutants: Iterable[Mutant], *, alone: bool = False) -> list[Group]:
-    """As few machines as will do, each as free of failures as may be; one for each mutant with `alone`."""
+    """Put the mutants on few machines, without conflicts; with `alone`, one machine each."""
     mutants = list(mutants)
     if alone:
         return [Group((mutant,)) for mutant in mutants]

@@ -17,7 +17,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 def benchmark(name: str, *words: str, timeout: float) -> str:
-    """What the program printed; its complaint fails the test."""
+    """Run the program and return its output; a non-zero status fails the test."""
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / f"{name}.py"), *words],
         capture_output=True,

@@ -48,7 +48,7 @@ FAILED = {
 
 @pytest.fixture(scope="module")
 def outcome(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """One run of both trees, those that may share machines in buckets."""
+    """The outcome of one run of both trees; tests that may share a machine run in buckets."""
     directory = tmp_path_factory.mktemp("external")
     left_out = [word for pattern in LEFT_OUT for word in ("--denylist-test", pattern)]
     return kola_run(
@@ -60,7 +60,7 @@ def outcome(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcom
 
 @pytest.fixture(scope="module")
 def tests(outcome: Outcome) -> dict[str, dict[str, Any]]:
-    """By their own names, of members of buckets too."""
+    """The results by test name, members of buckets included."""
     return {name.rpartition("/")[2]: test for name, test in outcome.tests.items()}
 
 
@@ -110,7 +110,7 @@ def test_tests_that_want_one_port_of_the_host_take_turns(outcome: Outcome) -> No
 
 
 def running(outcome: Outcome, name: str) -> tuple[float, float]:
-    """When the test had its machine: from asking for it to its verdict."""
+    """The time a test held its machine: from the request to the verdict."""
     events = [json.loads(line) for line in (outcome.output / "events.jsonl").read_text().splitlines()]
     times = {event["kind"]: event["time"] for event in events if event["test"] == name}
     return times["test-start"], times["test-end"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import socket
 import time
@@ -19,8 +18,8 @@ from harness.machine.machine import Machine
 from harness.platform.qemu.platform import QemuPlatform
 from harness.services import HttpServer, Rpm, Services
 from harness.util.deadline import Deadline
-from kola.machines import Lessor, MachineRequest
-from kola.run.arguments import add_run_arguments
+from kola.machines import MachinePool, MachineRequest
+from kola.run.options import parse
 from kola.run.resolve import resolve
 
 pytestmark = pytest.mark.vm
@@ -32,7 +31,7 @@ Lease = Callable[..., Machine]
 
 @dataclass
 class Guest:
-    """For whom the lessor makes machines: the tests of this file."""
+    """The owner of the leases in this file."""
 
     directory: Path
     deadline: Deadline
@@ -50,18 +49,15 @@ class Guest:
 def lease(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lease]:
     """Machines as tests get them from `kola run`, so that its templates serve here too."""
     output = tmp_path_factory.mktemp("output")
-    parser = argparse.ArgumentParser()
-    add_run_arguments(parser)
-    words = ["--workdir", str(reference), "--output-dir", str(output)]
-    plan = resolve(parser.parse_args(words), tell=print).plan
-    lessor = Lessor(plan, QemuPlatform())
+    plan = resolve(parse(["--workdir", str(reference), "--output-dir", str(output)]), tell=print).plan
+    pool = MachinePool(plan, QemuPlatform())
     with ExitStack() as machines:
-        tenant = Guest(output, Deadline(600 * lessor.scale), machines)
+        owner = Guest(output, Deadline(600 * pool.scale), machines)
 
         def make(services: Services, ignition: dict[str, Any] | None = None) -> Machine:
             spec = replace(plan.base_spec(), reachable=services.reachable())
             request = MachineRequest(spec, IgnitionConfig.from_dict(ignition) if ignition else None)
-            return lessor.lease(request, tenant)
+            return pool.lease(request, owner)
 
         yield make
 
@@ -136,7 +132,7 @@ def test_one_that_stops_is_gone_at_once_and_can_come_back(clone: Machine, http: 
 
 
 def test_nothing_else_of_the_host_is_reached(clone: Machine) -> None:
-    """Not what listens on this host, nor other ports of the services' addresses, nor the outside."""
+    """Listeners of this host, other ports of the services' addresses, and the outside are unreachable."""
     with socket.create_server(("", 0)) as four, socket.create_server(("", 0), family=socket.AF_INET6) as six:
         ports = [four.getsockname()[1], six.getsockname()[1]]
         tries = ["10.0.2.2/22", "10.0.2.2/80", "10.0.2.100/22", "10.0.2.101/80", "192.0.2.1/80"]

@@ -1,4 +1,4 @@
-"""What works with clones: disks, multipath, a TPM, kernel arguments; and two of them on a private network."""
+"""Clones with disks, multipath, a TPM and kernel arguments; two clones on a private network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from machinelab import MachineLab, block_devices, paths_to
 
 from harness.machine.machine import Machine
 from harness.machine.spec import Disk
-from harness.platform.qemu.private import PrivateNetwork
-from harness.platform.qemu.template import Recipe
+from harness.platform.templates import Recipe
 from harness.util.deadline import Deadline
 
 pytestmark = pytest.mark.vm
@@ -45,8 +44,8 @@ def clones(lab: MachineLab) -> list[Machine]:
 
 
 @pytest.fixture(scope="module")
-def connected(clones: list[Machine]) -> Iterator[list[Machine]]:
-    network = PrivateNetwork()
+def connected(lab: MachineLab, clones: list[Machine]) -> Iterator[list[Machine]]:
+    network = lab.platform.private_network()
     network.connect(clones)
     yield clones
     network.close()
@@ -98,10 +97,11 @@ def test_a_clone_keeps_its_addresses_when_it_asks_for_them_again(connected: list
     before = machine.journal.position
     again = "; ".join(f"nmcli device disconnect {nic}; nmcli device connect {nic}" for nic in nics)
     machine.run(f"({again}) > /dev/null 2>&1 < /dev/null & sleep 0.2", sudo=True).check()
-    leases = machine.deadline(60).poll(
+    leases = machine.poll(
         lambda: (
             found if len(found := machine.journal.grep("new lease, address=", since=before)) == 2 else None
         ),
+        timeout=60,
         step="waiting for both leases",
     )
     assert {entry.message.rpartition("=")[2] for entry in leases} == {"10.0.2.15", "10.0.2.31"}
@@ -114,7 +114,8 @@ def test_a_clone_reboots_with_all_it_has(connected: list[Machine]) -> None:
     machine.reboot()
     assert machine.file("/dev/tpm0").exists
     assert len(paths_to(machine, "disk3")) == 2
-    machine.deadline(30).poll(
+    machine.poll(
         lambda: machine.run("ping -c 1 -W 2 node2", sudo=True).ok,
+        timeout=30,
         step="waiting for the other machine to answer",
     )

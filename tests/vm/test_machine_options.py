@@ -1,4 +1,4 @@
-"""One machine that has nearly everything at once, seen from inside."""
+"""A machine with nearly all options at once, examined from inside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from machinelab import MachineLab, block_devices, paths_to
 
 from harness.machine.machine import Machine
-from harness.machine.spec import Disk, HostDirectory
+from harness.machine.spec import Disk, HostDirectory, QemuOptions
 
 pytestmark = pytest.mark.vm
 
@@ -47,7 +47,7 @@ def loaded(lab: MachineLab, shared: dict[str, Path]) -> Machine:
             HostDirectory(shared["read"], "/mnt/read"),
             HostDirectory(shared["write"], "/var/lib/kola-write", writable=True),
         ),
-        extra_qemu_args=("-smbios", "type=1,product=kola-extra"),
+        qemu=QemuOptions(("-smbios", "type=1,product=kola-extra")),
     )
 
 
@@ -96,9 +96,12 @@ def test_a_multipath_disk_is_there_twice_until_a_path_is_unplugged(loaded: Machi
     assert written.ok
     read = loaded.run(f"dd if={second} iflag=direct bs=4096 count=1 status=none | head -c 16", sudo=True)
     assert read.stdout == "through one path"
-    loaded.instance.unplug_disk_path(disk=5, path=0)
-    loaded.deadline(20).poll(
-        lambda: len(paths_to(loaded, "disk5")) == 1, step="waiting for the path to go", interval=0.3
+    loaded.unplug_path(disk=5, path=0)
+    loaded.poll(
+        lambda: len(paths_to(loaded, "disk5")) == 1,
+        timeout=20,
+        step="waiting for the path to go",
+        interval=0.3,
     )
     (left,) = paths_to(loaded, "disk5")
     assert loaded.run(f"dd if=/dev/{left} iflag=direct bs=4096 count=1 status=none", sudo=True).ok
@@ -114,10 +117,11 @@ def test_the_primary_disk_has_grown(
 def test_additional_nics_have_the_addresses_of_their_own_networks(loaded: Machine) -> None:
     links = loaded.run("cat /sys/class/net/*/address").check().stdout.split()
     assert {"52:55:00:d1:56:00", "52:55:00:d1:56:01"} <= set(links)
-    loaded.deadline(30).poll(
+    loaded.poll(
         lambda: all(
             word in loaded.run("ip -4 -br address").stdout for word in ("10.0.2.15", "10.0.2.31", "10.0.2.32")
         ),
+        timeout=30,
         step="waiting for three addresses",
         last_seen=lambda: loaded.run("ip -4 -br address").stdout,
     )

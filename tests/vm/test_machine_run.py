@@ -34,11 +34,10 @@ GROUP = """
     @pytest.mark.kola()
     @pytest.mark.machine(network=False, display=True, ignition=AUTOLOGIN)
     def test_console_only(machine, tmp_path):
-        limit = machine.deadline(300)
         machine.console.send_line()
-        machine.console.expect(r"nest@\\S+", deadline=limit)
+        machine.console.expect(r"nest@\\S+", timeout=300)
         machine.console.send_line("ls /sys/class/net; echo so''far")
-        assert "ens" not in machine.console.expect(r"(?s)class/net(.*)sofar", deadline=limit)[1]
+        assert "ens" not in machine.console.expect(r"(?s)class/net(.*)sofar", timeout=300)[1]
         assert machine.screenshot(tmp_path / "shown.png").read_bytes().startswith(b"\\x89PNG")
 """
 

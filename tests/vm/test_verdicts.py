@@ -47,7 +47,7 @@ BROKEN = {
 
 
 def test_the_reference_os_keeps_its_promises(reference: Path, tmp_path: Path) -> None:
-    """All that holds of a machine as it comes, and a test or two of most other suites: all of them pass.
+    """The `defaults` suite and a test or two of most other suites pass.
 
     This is what `make run` runs; a plain `kola run` takes several times as long.
     """

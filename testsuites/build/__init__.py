@@ -1,1 +1,1 @@
-"""What a build left: its directory, its artifacts, and what its sources say must be in the image."""
+"""Tests of a build: its directory, its artifacts, and the content that its sources ask for."""

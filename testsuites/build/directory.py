@@ -1,4 +1,4 @@
-"""Complaints about a build directory; none, where it is as `nosa build` leaves it."""
+"""Checks of a build directory. Each returns complaints, or none if it is as `nosa build` leaves it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ _TIME = "coreos-assembler.build-timestamp"
 
 
 def complaints_of_layout(build: Build) -> list[str]:
-    """About builds.json, `latest`, and the files that describe the build."""
+    """Return complaints about builds.json, `latest`, and the files that describe the build."""
     builds = build.directory.parents[1]
     return [*_of_index(builds, build), *_of_meta(build), *_of_commit(build)]
 
 
 def complaints_of_artifact(build: Build, kind: str) -> list[str]:
-    """About one artifact: not what meta.json says of it, or of another format than its kind has."""
+    """Return complaints about one artifact: it differs from meta.json, or its format is not that of its
+    kind.
+    """
     artifact = build.artifact(kind)
     try:
         artifact.ready()
@@ -39,9 +41,9 @@ def complaints_of_artifact(build: Build, kind: str) -> list[str]:
 
 
 def complaints_of_packing(build: Build, kind: str, scratch: Path) -> list[str]:
-    """About a compressed artifact: it does not unpack to what meta.json says the build made.
+    """Return complaints about a compressed artifact that does not unpack to the file in meta.json.
 
-    It is unpacked in the directory `scratch`, whatever the cache has of it, and removed.
+    It is unpacked in the directory `scratch`, even if cached, and removed.
     """
     artifact = build.artifact(kind)
     assert artifact.compression is not None
@@ -66,7 +68,7 @@ def _of_index(builds: Path, build: Build) -> list[str]:
         said.append(f"builds.json has a build twice: {ids}")
     if not any(row["id"] == build.id and build.arch in row["arches"] for row in rows):
         said.append(f"builds.json has no {build.id} of {build.arch}")
-    # Of older builds often no more than the entry is here.
+    # Of older builds often only the entry remains.
     here = [name for name in ids if (builds / name).is_dir()]
     times = [
         _json(file)[_TIME] for name in here if (file := builds / name / build.arch / "meta.json").is_file()
@@ -106,5 +108,5 @@ def _of_commit(build: Build) -> list[str]:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(file.read_text())
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return content

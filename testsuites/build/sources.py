@@ -1,4 +1,4 @@
-"""What the newest build was made from: `src/config` and `overrides` of the build directory.
+"""The sources of the newest build: `src/config` and `overrides` of the build directory.
 
 Formats: rpm-ostree's treefile (https://coreos.github.io/rpm-ostree/treefile/), the directories of
 coreos-assembler.
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.errors import ConfigError
+from harness.util.userfile import read_user_text
+from harness.util.yamltext import load_yaml
 
 _OVERLAY = "overlay/"
 _MODES = "statoverride"
-"""At the top of a layer: what modes its files get, and no file of the image."""
+"""A file at the top of a layer that sets the modes of its files. It is not part of the image."""
 
 
 @dataclass(frozen=True)
 class Treefile:
-    """What a manifest and all it includes say of the tree; `conditional-include` is not followed.
+    """The tree that a manifest and its includes describe; `conditional-include` is not followed.
 
     `remove_files` are paths in the image, relative to its root.
     """
@@ -34,11 +34,8 @@ class Treefile:
 
     @classmethod
     def read(cls, file: Path, arch: str) -> Treefile:
-        """Raise ConfigError for a file that is missing or no treefile."""
-        try:
-            document = yaml.safe_load(file.read_text())
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"cannot be read: {error}", file=file) from error
+        """Read a treefile. Raises ConfigError for a file that is missing or not a treefile."""
+        document = load_yaml(read_user_text(file), file=file)
         if not isinstance(document, Mapping):
             raise ConfigError("is no treefile", file=file)
         included = [*_words(document, "include"), *_words(document.get("arch-include") or {}, arch)]
@@ -57,19 +54,19 @@ class Treefile:
         )
 
     def removes(self, path: str) -> bool:
-        """Whether `path` is among the files removed or below one."""
+        """Return True when `path` is among the removed files or below one."""
         return any(path == gone or path.startswith(f"{gone}/") for gone in self.remove_files)
 
 
 @dataclass(frozen=True)
 class Content:
-    """What files of the image must be, by paths relative to its root: sums of files, targets of links."""
+    """The expected files of the image by path relative to its root: checksums of files, targets of links."""
 
     sums: Mapping[str, str]
     links: Mapping[str, str]
 
     def without(self, other: Content) -> Content:
-        """What is left when `other` is laid over it."""
+        """The content that remains when `other` is laid over it."""
         covered = other.sums.keys() | other.links.keys()
         return Content(
             {path: value for path, value in self.sums.items() if path not in covered},
@@ -89,7 +86,7 @@ def overlay(config: Path, treefile: Treefile) -> list[Path]:
 
 
 def content(layers: Iterable[Path], treefile: Treefile) -> Content:
-    """What the image has of these directories: the uppermost wins, what the manifest removes is gone."""
+    """The content these directories give the image: later layers win, removed files are left out."""
     files = {_in_image(str(path.relative_to(layer))): path for layer in layers for path in _files(layer)}
     kept = {name: path for name, path in files.items() if not treefile.removes(name)}
     return Content(

@@ -17,7 +17,7 @@ def assert_none(complaints: list[str]) -> None:
 
 
 def check(build: Build, *kinds: str) -> None:
-    """These artifacts are there whole; the test is skipped where the build has none of them."""
+    """Check that these artifacts are complete; skip the test when the build has none of them."""
     missing = [kind for kind in kinds if not build.has(kind)]
     if len(missing) == len(kinds):
         pytest.skip(f"build {build.id} has no {', '.join(kinds)} (nosa buildextend-*)")
@@ -69,7 +69,7 @@ def test_metal(build: Build) -> None:
 
 @pytest.mark.kola(name="build.compressed", guide="6.5#compress", timeout="20m")
 def test_compressed(build: Build, tmp_path: Path) -> None:
-    """What `nosa compress` packed unpacks to what the build made."""
+    """Artifacts compressed by `nosa compress` unpack to the files that the build made."""
     described = [kind for kind in build.kinds if build.artifact(kind).uncompressed_sha256]
     packed = [kind for kind in build.kinds if build.artifact(kind).compression]
     assert packed == described, "the name of the file and uncompressed-sha256 go together"

@@ -1,4 +1,4 @@
-"""What the sources of the build say is in the image and what is not, on a machine of it."""
+"""Files that the sources of the build add to or remove from the image, checked on a machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sources:
 
 @pytest.fixture
 def sources(build: Build) -> Sources:
-    """The test is skipped where they are not known."""
+    """The sources of the build; the test is skipped when they are unknown."""
     root = BuildRoot(build.directory.parents[2])
     newest = root.find(arch=build.arch).id
     if build.id != newest:
@@ -61,7 +61,7 @@ def assert_has(machine: Machine, wanted: Content) -> None:
 
 @pytest.mark.kola(name="build.removed-files", guide="5.4#remove-files")
 def test_removed_files(sources: Sources, machine: Machine) -> None:
-    """What the manifest removes is not in the image."""
+    """Files that the manifest removes are not in the image."""
     paths = sources.treefile.remove_files
     if not paths:
         pytest.skip("the manifest has no remove-files")

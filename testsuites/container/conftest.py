@@ -1,4 +1,4 @@
-"""What the tests of container images share: the OS as an image, a registry, a machine that trusts it."""
+"""Fixtures of the container image tests: the OS as an image, a registry, a machine that trusts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image derived from the OS by a Containerfile, as the guide shows it, is what a system becomes."""
+"""An image derived from the OS by a Containerfile, as in the guide, and a system rebased to it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ RUN rpm-ostree install kola-needy && ostree container commit
 
 @pytest.fixture
 def repository(services: Services) -> RpmRepository:
-    """The one repository RUN gets to see: its packages lie beside the file that names it."""
+    """The only repository that RUN sees; its packages lie beside the file that names it."""
     made = services.rpm_repository([LIBRARY, NEEDS_LIBRARY])
-    (made.directory / "kola.repo").write_text(made.repo_file(url=f"file://{REPOSITORIES}"))
+    (made.directory / "kola.repo").write_text(made.repo_file(url=f"file://{REPOSITORIES}"), encoding="utf-8")
     return made
 
 
@@ -55,9 +55,11 @@ def test_derived_image(
     registry.push(os_image, "os:stable")
     context = tmp_path / "context"
     context.mkdir()
-    (context / "note").write_text("derived\n")
+    (context / "note").write_text("derived\n", encoding="utf-8")
     with Buildah(tmp_path / "buildah", registry) as buildah:
-        (context / "Containerfile").write_text(CONTAINERFILE.format(base=buildah.image("os:stable")))
+        (context / "Containerfile").write_text(
+            CONTAINERFILE.format(base=buildah.image("os:stable")), encoding="utf-8"
+        )
         buildah.pull("os:stable")
         built = buildah.build(context, "os:derived", mounts={repository.directory: REPOSITORIES})
         assert built.returncode == 0, f"{built.stderr}\n{built.stdout}"

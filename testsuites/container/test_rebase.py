@@ -22,7 +22,7 @@ MARK = "/usr/share/kola-derived"
 
 
 def derived(image: OciImage, text: str) -> OciImage:
-    """The OS with one more file, and a default in /etc."""
+    """Return the OS with one more file, and a default in /etc."""
     return image.derive({MARK: text, "/etc/kola-derived.conf": text}, labels={"version": text.strip()})
 
 
@@ -75,7 +75,7 @@ def test_rebase_to_an_archive(
 
 
 def fails(machine: Machine, reference: str) -> str:
-    """Rebase in vain; nothing is changed by it, and what was said is returned."""
+    """Run a rebase that must fail and change nothing; return its output."""
     before = deployments(machine)
     failed = machine.run(f"rpm-ostree rebase {reference}", sudo=True, timeout=300)
     assert failed.status == 1, failed

@@ -88,7 +88,7 @@ def test_no_errors_are_logged_by_init(machine: Machine) -> None:
 
 @pytest.mark.kola()
 def test_time_is_synchronised_by_a_service(machine: Machine) -> None:
-    """One time service is enabled and running."""
+    """At least one time service is enabled and running."""
     names = ("chronyd.service", "chrony.service", "systemd-timesyncd.service")
     units = [machine.unit(name) for name in names]
     states = [(unit.active_state, unit.enabled_state) for unit in units]

@@ -1,15 +1,16 @@
-"""What may be written and what may not; who owns it."""
+"""Write permissions and owners in the file system."""
 
 from __future__ import annotations
 
 import pytest
 
 from harness.machine.machine import Machine
-from testsuites.support import mount_options
+from testsuites.support import found_by, mount_options
 
 pytestmark = pytest.mark.kola(tags=["defaults", "filesystem"])
 
-# What every image has until its first boot: the disk's GUID, the UUIDs of boot and root (coreos-assembler).
+# Identifiers of every image before its first boot: the disk's GUID, the UUIDs of boot and root
+# (coreos-assembler).
 FACTORY_GUID = "00000000-0000-4000-a000-000000000001"
 FACTORY_UUIDS = {"96d15588-3596-4b3c-adca-a2ff7279ea63", "910678ff-f77e-4a7d-8d53-86f2ac47a823"}
 
@@ -36,28 +37,23 @@ def test_writable(machine: Machine, path: str) -> None:
 @pytest.mark.kola(name="nestos.filesystem.world-writable")
 def test_no_world_writable_files(machine: Machine) -> None:
     """Nobody but its owner may write a file of the system."""
-    found = machine.run(
-        "find / -xdev -type f -perm -0002 -not -path '/proc/*' -not -path '/sysroot/ostree/*'", sudo=True
-    )
-    assert found.stdout.split() == []
+    condition = "-type f -perm -0002 -not -path '/proc/*' -not -path '/sysroot/ostree/*'"
+    assert found_by(machine, "/", condition, ': > "$it"; chmod 666 "$it"') == []
 
 
 @pytest.mark.kola(name="nestos.filesystem.sticky-directories")
 def test_world_writable_directories_are_sticky(machine: Machine) -> None:
-    """Where everybody may write, nobody may remove what others wrote."""
-    found = machine.run(
-        "find / /var -xdev -type d -perm -0002 -not -perm -1000 -not -path '/sysroot/ostree/*'", sudo=True
-    )
-    assert found.stdout.split() == []
+    """World-writable directories have the sticky bit."""
+    condition = "-type d -perm -0002 -not -perm -1000 -not -path '/sysroot/ostree/*'"
+    assert found_by(machine, "/ /var", condition, 'mkdir -m 777 "$it"') == []
 
 
 @pytest.mark.kola(name="nestos.filesystem.owners")
 def test_every_file_has_an_owner(machine: Machine) -> None:
     """No file belongs to a user or group that does not exist."""
-    found = machine.run(
-        "find /etc /var /usr/bin /usr/lib/systemd -xdev \\( -nouser -o -nogroup \\)", sudo=True
-    )
-    assert found.stdout.split() == []
+    condition = "\\( -nouser -o -nogroup \\)"
+    places = "/etc /var /usr/bin /usr/lib/systemd"
+    assert found_by(machine, places, condition, ': > "$it"; chown 54321:54321 "$it"') == []
 
 
 @pytest.mark.kola(name="nestos.rootfs.grown")

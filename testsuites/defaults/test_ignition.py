@@ -13,7 +13,7 @@ pytestmark = pytest.mark.kola(tags=["defaults", "ignition"])
 @pytest.mark.kola(name="nestos.ignition.once")
 @pytest.mark.machine(prepare=rebooted)
 def test_ignition_runs_once(machine: Machine) -> None:
-    """What Ignition wrote, and was removed since, has not come back with the next boot."""
+    """A file that Ignition wrote and somebody removed does not come back at the next boot."""
     assert "removed" in machine.file(BEFORE).text.split(), "nothing of the config was there to be removed"
     assert not machine.file("/boot/ignition.firstboot").exists
     assert "ignition.firstboot" not in machine.run("cat /proc/cmdline").check().stdout

@@ -1,4 +1,4 @@
-"""What listens, and to whom."""
+"""Listening sockets."""
 
 from __future__ import annotations
 

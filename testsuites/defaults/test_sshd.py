@@ -36,15 +36,14 @@ def test_password_login_is_accepted_once_configured(machine: Machine, distro: Di
         sudo=True,
     ).check()
     machine.run("systemctl restart sshd.service || systemctl restart ssh.service", sudo=True).check()
-    connection = machine.connect(password=PASSWORD)
-    answer = connection.run("whoami", deadline=machine.deadline(30))
-    connection.close()
+    with machine.connect(password=PASSWORD) as session:
+        answer = session.run("whoami", timeout=30)
     assert answer.stdout.strip() == distro.user
 
 
 @pytest.mark.kola(guide="4#keys-only")
 def test_effective_configuration(machine: Machine) -> None:
-    """sshd itself says: no passwords, no empty ones, and keys are taken."""
+    """sshd itself says: no passwords by any method, no empty ones, and keys are taken."""
     effective = (
         machine.run("$(command -v sshd || echo /usr/sbin/sshd) -T", sudo=True)
         .check()
@@ -52,6 +51,7 @@ def test_effective_configuration(machine: Machine) -> None:
         .splitlines()
     )
     assert "passwordauthentication no" in effective
+    assert "kbdinteractiveauthentication no" in effective
     assert "permitemptypasswords no" in effective
     assert "pubkeyauthentication yes" in effective
 

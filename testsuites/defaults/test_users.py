@@ -1,4 +1,4 @@
-"""Who there is, and what they may do."""
+"""Accounts and their rights."""
 
 from __future__ import annotations
 

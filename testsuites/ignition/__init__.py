@@ -1,1 +1,1 @@
-"""What Ignition makes of a config at the first boot."""
+"""Ignition at the first boot."""

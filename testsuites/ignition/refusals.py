@@ -1,4 +1,4 @@
-"""Boots that Ignition stops in the initramfs, and what it says of them."""
+"""Boots that Ignition stops in the initramfs, and its error messages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ NewMachine = Callable[..., Machine]
 
 
 def reason(new_machine: NewMachine, config: bytes | dict[str, Any]) -> str:
-    """Why a machine of this config went no further than the initramfs."""
+    """Return the reason why a machine with this config stopped in the initramfs."""
     machine = new_machine(ignition=config, wait=False)
     machine.unchecked = True
     with pytest.raises(MachineFailure) as caught:
         machine.wait_reachable()
-    assert caught.value.name == "initramfs-failure", str(caught.value)
+    assert caught.value.cause == "initramfs-failure", str(caught.value)
     assert (machine.directory / "ignition-virtio-dump.txt").exists()
     return str(caught.value)

@@ -1,4 +1,4 @@
-"""Where the config comes from, what is left of it, and that there may be none."""
+"""The source of the config, its removal, and a boot without one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_config_is_not_left_to_be_read(machine: Machine) -> None:
 @pytest.mark.kola()
 @pytest.mark.machine(ignition=None)
 def test_no_config_at_all(machine: Machine) -> None:
-    """Without a config the machine comes up, and tells at the console that nobody gave it one, nor a key."""
+    """Without a config the machine boots, and the console says that no config and no key were given."""
     shown = machine.console.text(SHOWN)
     assert "Ignition: no config provided by user" in shown
     assert "No SSH authorized keys provided by Ignition or Afterburn" in shown

@@ -28,7 +28,7 @@ def disk(machine: Machine, serial: str) -> str:
 
 
 def check_files(machine: Machine, path: str, *, written: bool) -> None:
-    """What Ignition put into the file system, and, where a reboot lies between, what was written later."""
+    """Check the files that Ignition wrote, and after a reboot those written later."""
     assert machine.file(f"{path}/first").text == "by Ignition"
     if written:
         assert machine.file(f"{path}/second").text == "by the test\n"

@@ -41,6 +41,6 @@ def test_config_of_the_future(new_machine: NewMachine) -> None:
 
 @pytest.mark.kola()
 def test_malformed_config(new_machine: NewMachine) -> None:
-    """What is no JSON is refused."""
+    """A config that is not JSON is refused."""
     why = reason(new_machine, b'{"ignition": {"version": "3.3.0"}, "storage": [}')
     assert "config" in why.lower()

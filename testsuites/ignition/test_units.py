@@ -62,7 +62,7 @@ def test_masks(machine: Machine) -> None:
 
 @pytest.mark.kola()
 def test_presets(machine: Machine) -> None:
-    """What the config enables stays so by a preset, of which systemd knows."""
+    """A unit that the config enables stays enabled by a preset that systemd knows."""
     listed = machine.run("systemctl list-unit-files --no-legend --plain 'kola-*'").check().lines
     states = {line.split()[0]: line.split()[1:3] for line in listed}
     assert states["kola-ran.service"] == ["enabled", "enabled"]

@@ -58,9 +58,8 @@ def test_password_hashes(machine: Machine) -> None:
 @pytest.mark.kola(guide="7.4.1#ssh-keys")
 def test_ssh_keys(machine: Machine) -> None:
     """The key in the config opens that user's door, and nobody else's."""
-    connection = machine.connect(user="ada", key=key_of_ada())
-    answer = connection.run("id -un", deadline=machine.deadline(30))
-    connection.close()
+    with machine.connect(user="ada", key=key_of_ada()) as session:
+        answer = session.run("id -un", timeout=30)
     assert answer.stdout.strip() == "ada"
     with pytest.raises(AuthenticationRefused):
         machine.connect(user="carl", key=key_of_ada())

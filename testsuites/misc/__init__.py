@@ -1,1 +1,1 @@
-"""What else must hold: small machines, networks, disks with two paths, crashes, logs, time."""
+"""Small machines, networks, multipath disks, crashes, logs and time."""

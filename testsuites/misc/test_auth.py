@@ -1,4 +1,4 @@
-"""Who may not come in even where passwords are taken."""
+"""Logins that must fail even when passwords are accepted."""
 
 from __future__ import annotations
 

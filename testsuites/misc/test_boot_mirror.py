@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.butane import translate
 from harness.ignition import IgnitionConfig
-from harness.ignition.butane import translate
 from harness.machine.machine import Machine
 
 pytestmark = [
@@ -18,7 +18,7 @@ pytestmark = [
 
 def config(name: str) -> IgnitionConfig:
     path = Path(__file__).with_name(name)
-    return translate(path.read_text(), files_dir=None, source=path).config
+    return translate(path.read_text(encoding="utf-8"), files_dir=None, source=path).config
 
 
 def check_mirror(machine: Machine) -> None:

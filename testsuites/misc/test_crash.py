@@ -1,4 +1,4 @@
-"""What is left of a program that crashed, and of the boot before this one."""
+"""Traces of a crashed program and of the previous boot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_coredump(machine: Machine) -> None:
         found = machine.run("coredumpctl list --no-legend --no-pager", sudo=True)
         return found.stdout if found.ok else None
 
-    row = machine.deadline(20).poll(listed, step="waiting for the core dump", interval=0.5)
+    row = machine.poll(listed, timeout=20, step="waiting for the core dump")
     assert "SIGSEGV" in row
     assert shell in row
     assert "present" in row, "the core is not kept"
@@ -32,7 +32,7 @@ def test_coredump(machine: Machine) -> None:
 @pytest.mark.kola(name="misc.journal")
 @pytest.mark.machine(prepare=rebooted)
 def test_journal_of_the_boot_before(machine: Machine) -> None:
-    """What was logged before a reboot can be read after it, and belongs to that boot."""
+    """Messages logged before a reboot can be read after it under the previous boot."""
     listed = machine.run("journalctl --list-boots --no-pager", sudo=True).check().lines
     boots = [line for line in listed if not line.startswith("IDX")]
     assert [line.split()[0] for line in boots] == ["-1", "0"]

@@ -30,21 +30,21 @@ def test_multipath(machine: Machine) -> None:
         listed = machine.run("lsblk -nro NAME,TYPE | awk '$2 == \"mpath\" {print $1}' | head -1")
         return listed.stdout.strip() or None
 
-    name = machine.deadline(60).poll(device, step="waiting for the multipath device", interval=0.5)
+    name = machine.poll(device, timeout=60, step="waiting for the multipath device")
 
     def wait_for_paths(count: int) -> None:
-        """Until the kernel uses that many."""
+        """Wait until the kernel uses that many paths."""
 
         def reached() -> bool:
             paths = machine.run("multipathd show paths format '%d %t'", sudo=True).check().stdout
             return paths.count(" active") == count
 
-        machine.deadline(60).poll(reached, step=f"waiting for {count} active paths", interval=0.5)
+        machine.poll(reached, timeout=60, step=f"waiting for {count} active paths")
 
     wait_for_paths(2)
     machine.run(f"mkfs.ext4 -q /dev/mapper/{name} && mount /dev/mapper/{name} /mnt", sudo=True).check()
     machine.run("echo before > /mnt/file && sync", sudo=True).check()
-    machine.instance.unplug_disk_path(disk=TWO_PATHS, path=0)
+    machine.unplug_path(disk=TWO_PATHS, path=0)
     wait_for_paths(1)
     machine.run("echo after >> /mnt/file && sync -f /mnt/file", sudo=True).check()
     machine.run("echo 3 > /proc/sys/vm/drop_caches", sudo=True).check()

@@ -1,4 +1,4 @@
-"""Addresses on several NICs: asked for, written down in a keyfile, or given on the kernel's command line."""
+"""Addresses on several NICs: by DHCP, from a keyfile, or from the kernel's command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONNECTIONS = "/etc/NetworkManager/system-connections"
 
 
 def keyfile(name: str, mac: str, address: str) -> str:
-    """As in the guide, but for the card, which it names."""
+    """The guide's keyfile, with the name of the card added."""
     return (
         f"[connection]\nid={name}\ntype=ethernet\n[ethernet]\nmac-address={mac}\n"
         f"[ipv4]\naddress1={address}/24\ndns=192.0.2.53;\nmay-fail=false\nmethod=manual\n"
@@ -37,7 +37,7 @@ KEYFILES = additions.kola_files(
 )
 
 FOUR_NICS = pytest.mark.machine(ignition=KEYFILES, additional_nics=4, boot="clone")
-"""Two that nothing is said of, and two with a keyfile."""
+"""A machine with four more NICs: two without configuration, and two with a keyfile."""
 
 
 def addresses(machine: Machine, mac: str) -> list[str]:
@@ -50,7 +50,7 @@ def addresses(machine: Machine, mac: str) -> list[str]:
         lines = machine.run(script).check().lines
         return [line.split()[3] for line in lines] or None
 
-    return machine.deadline(15).poll(found, step=f"waiting for an address on {mac}", interval=0.5)
+    return machine.poll(found, timeout=15, step=f"waiting for an address on {mac}")
 
 
 @pytest.mark.kola(name="misc.network.keyfile", guide="7.4.2")

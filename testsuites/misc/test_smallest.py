@@ -10,7 +10,7 @@ from harness.machine.machine import Machine
 @pytest.mark.kola(name="misc.smallest", tags=["misc"], guide="2.2")
 @pytest.mark.machine(memory_mib=512, cpus=1, primary_size="10G", boot="cold")
 def test_smallest_machine(machine: Machine) -> None:
-    """One CPU, 512 MB and a disk of 10 GB are enough to come up whole, with room to work in."""
+    """A machine with one CPU, 512 MB and a disk of 10 GB comes up whole, with room to work in."""
     assert machine.run("nproc").check().stdout.strip() == "1"
     memory = {
         line.split(":")[0]: int(line.split()[1]) for line in machine.run("cat /proc/meminfo").check().lines

@@ -11,6 +11,7 @@ from testsuites.containers import (
     ARCHIVE,
     IMAGE,
     Engine,
+    cgroup_version,
     check_exec_and_logs,
     check_network,
     check_published_port,
@@ -32,7 +33,7 @@ def test_base(machine: Machine) -> None:
     """Podman says what it is, and runs a container."""
     podman = Engine(machine, "podman")
     info = json.loads(podman("info", "--format", "json").check().stdout)
-    assert info["host"]["cgroupVersion"] == "v2"
+    assert info["host"]["cgroupVersion"] == f"v{cgroup_version(machine)}"
     assert info["host"]["os"] == "linux"
     assert info["store"]["graphDriverName"] == "overlay"
     assert info["store"]["imageStore"]["number"] == 1
@@ -87,6 +88,6 @@ def test_rootless(machine: Machine) -> None:
 
 
 def host_user(engine: Engine, container: str) -> int:
-    """Whom the host takes the container's first process for."""
+    """The host user of the container's first process."""
     process = engine("inspect", "--format", "{{.State.Pid}}", container).check().stdout.strip()
     return int(engine.machine.run(["stat", "-c", "%u", f"/proc/{process}"]).check().stdout)

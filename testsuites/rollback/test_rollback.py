@@ -1,4 +1,4 @@
-"""The way back: for good, for one boot, and what it does to /etc and /var."""
+"""Rollback: for good, for one boot, and its effect on /etc and /var."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ import pytest
 
 from harness.machine.machine import Machine
 from testsuites.boot_menu import reboot_into
-from testsuites.rpm_ostree import Deployment, boot_entries, booted, commit_new_version, deployments
+from testsuites.rpm_ostree import (
+    Deployment,
+    boot_entries,
+    booted,
+    commit_new_version,
+    deployments,
+    entry_arguments,
+    kernel_arguments,
+)
 
 VERSION = "kola-test-1.0"
 
 
 def upgraded(machine: Machine) -> None:
-    """A file put into /etc, a new version committed, rebased to and booted."""
+    """Write a file to /etc; commit a new version, rebase to it and boot it."""
     machine.run("echo before > /etc/kola-before", sudo=True).check()
     commit_new_version(machine, VERSION)
     machine.run("rpm-ostree rebase :local-branch", sudo=True, timeout=300).check()
@@ -28,7 +36,7 @@ pytestmark = [
 
 
 def new_and_old(machine: Machine) -> tuple[Deployment, Deployment]:
-    """The two deployments of a machine that was upgraded, and runs the new one."""
+    """Return the two deployments of an upgraded machine that runs the new one."""
     found = deployments(machine)
     assert [row.version for row in found][:1] == [VERSION], "the new version was not booted"
     assert [row.booted for row in found] == [True, False]
@@ -45,8 +53,12 @@ def test_upgrade_and_rollback(machine: Machine) -> None:
     """A rebase and a reboot boot a new version; `rpm-ostree rollback` and a reboot the old one, for good."""
     new, old = new_and_old(machine)
     assert new.source == "local-branch"
+    arguments = kernel_arguments(machine)
     machine.run("rpm-ostree rollback", sudo=True).check()
     machine.reboot()
+    assert kernel_arguments(machine) == arguments, "the rollback changed the kernel arguments"
+    assert entry_arguments(machine) == [arguments] * 2, "a boot entry has other arguments after the rollback"
+    assert machine.file("/etc/kola-before").text == "before\n", "/etc is not the old system's own"
     first, second = deployments(machine)
     assert first == replace(old, booted=True), "the first deployment is not what it was before the upgrade"
     assert second.checksum == new.checksum

@@ -1,4 +1,4 @@
-"""One reboot for what is layered and for kernel arguments: both are of the next boot."""
+"""A reboot shared by layered packages and kernel arguments; both take effect at the next boot."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from testsuites.rpm_ostree import deployments, only_repository
 from testsuites.rpmostree.packages import PROBE
 
 INSTALLED = "/var/lib/kola-install"
-"""What `rpm-ostree install` said."""
+"""File with the output of `rpm-ostree install`."""
 
 STAGED = "/var/lib/kola-staged"
-"""The commit that was to be booted before kernel arguments were changed."""
+"""File with the commit that was to be booted before kernel arguments were changed."""
 
 BEFORE = "/var/lib/kola-before"
-"""What the system was like before the reboot: its kernel arguments, and `changed` if it had the package."""
+"""File with the state before the reboot: kernel arguments, and `changed` if the package was there."""
 
 ARGUMENTS = ("kola.one=1", "kola.two")
 
 
 def layered(machine: Machine) -> None:
-    """A package installed, kernel arguments appended; then a reboot."""
-    # Nothing of this is checked here: whose trace is missing fails, and no other test.
+    """Install a package and append kernel arguments, then reboot."""
+    # Errors are not checked here: the test that misses the result fails, and no other.
     only_repository(machine, "")
     with tempfile.TemporaryDirectory() as directory:
         machine.put(PROBE.build(Path(directory)), "/var/tmp/probe.rpm")

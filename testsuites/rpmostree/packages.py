@@ -1,4 +1,4 @@
-"""The packages these tests install."""
+"""The packages that these tests install."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,12 @@ from testsuites.rpmostree.packages import ENEMY, NEEDS_NOBODY, PROBE, THIEF
 pytestmark = pytest.mark.kola(tags=["rpm-ostree"], guide="9.3#install")
 
 
+_TWO_OWNERS = r"/usr/bin/bash|Hardlinking \S+ to bash: File exists"
+"""rpm-ostree's message names the object and the file, a solver's the path."""
+
+
 def _fails(machine: Machine, what: str) -> str:
-    """Install `what` in vain; what was said about it."""
+    """Run an installation of `what` that must fail; return its output."""
     before = deployments(machine)
     failed = machine.run(f"rpm-ostree install {what}", sudo=True, timeout=300)
     assert failed.status == 1, failed
@@ -30,14 +35,14 @@ def _fails(machine: Machine, what: str) -> str:
 @pytest.mark.kola(name="rpmostree.install-fails")
 @pytest.mark.parametrize(
     ("package", "said"),
-    [(NEEDS_NOBODY, "kola-that-nobody-provides"), (ENEMY, "conflict"), (THIEF, "/usr/bin/bash")],
+    [(NEEDS_NOBODY, "kola-that-nobody-provides"), (ENEMY, "conflict"), (THIEF, _TWO_OWNERS)],
     ids=["missing-dependency", "conflict", "file-conflict"],
 )
 def test_a_package_that_does_not_fit(machine: Machine, tmp_path: Path, package: Rpm, said: str) -> None:
     """A missing dependency, a conflict, or another package's file: refused, and the reason is named."""
     only_repository(machine, "")
     machine.put(package.build(tmp_path), "/var/tmp/package.rpm")
-    assert said in _fails(machine, "/var/tmp/package.rpm")
+    assert re.search(said, _fails(machine, "/var/tmp/package.rpm"))
 
 
 @pytest.fixture

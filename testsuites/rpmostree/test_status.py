@@ -1,4 +1,4 @@
-"""What `rpm-ostree status` says."""
+"""The output of `rpm-ostree status`."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,14 @@ from harness.artifact import Build, Distro
 from harness.machine.machine import Machine
 from harness.services.services import Services
 from kola.plugin.builds import Upgrade
-from testsuites.rpm_ostree import booted, deployments
+from testsuites.rpm_ostree import booted, deployments, entry_arguments, kernel_arguments
 from testsuites.support import os_release
 
 pytestmark = pytest.mark.kola(tags=["upgrade", "rpm-ostree"], required_tag="upgrade", timeout="20m")
 
 
 def repository(build: Build) -> Path:
-    """The ostree repository of a build directory; the test is skipped where there is none."""
+    """Return the ostree repository of a build directory; the test is skipped when there is none."""
     root = build.directory.parents[2]
     for place in (root / "repo", root / "tmp/repo"):
         if (place / "config").is_file():
@@ -26,25 +27,57 @@ def repository(build: Build) -> Path:
     pytest.skip(f"{root} has no ostree repository (repo or tmp/repo)")
 
 
-def leave_marks(machine: Machine) -> None:
-    """What an upgrade must keep: data in /var, configuration in /etc."""
+_CHANGED, _REMOVED = "/etc/host.conf", "/etc/issue.net"
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The state that an upgrade must keep. `removed` is True when the older build had the file to remove."""
+
+    arguments: tuple[str, ...]
+    removed: bool
+
+
+def leave_marks(machine: Machine) -> Marks:
+    """Write data to /var, and add, change and remove files of /etc; return the state, with kernel
+    arguments.
+    """
     machine.run("echo mine > /var/kola-mine; echo mine > /etc/kola-mine", sudo=True).check()
+    machine.run(f"echo '# mine' >> {_CHANGED}", sudo=True).check()
+    removed = machine.run(["rm", _REMOVED], sudo=True).ok
+    return Marks(kernel_arguments(machine), removed)
 
 
-def assert_upgraded(machine: Machine, upgrade: Upgrade, parent: str) -> None:
-    """It runs the build under test, has kept what was its own, and the parent is the way back."""
+def assert_kept(machine: Machine, marks: Marks) -> None:
+    """Check that data, changes in /etc, and the kernel arguments of every boot entry are unchanged."""
+    for path in ("/var/kola-mine", "/etc/kola-mine"):
+        assert machine.file(path).text == "mine\n", f"{path} was not kept"
+    assert machine.file(_CHANGED).text.endswith("# mine\n"), (
+        f"{_CHANGED}, which was changed, is the build's again"
+    )
+    assert not (marks.removed and machine.file(_REMOVED).exists), f"{_REMOVED}, which was removed, is back"
+    places = [kernel_arguments(machine), *entry_arguments(machine)]
+    assert len(places) == 3, f"{len(places) - 1} boot entries are there, not two"
+    for given in places:
+        lost = [argument for argument in marks.arguments if argument not in given]
+        assert not lost, f"a boot entry or the running kernel lost {' '.join(lost)}"
+
+
+def assert_upgraded(machine: Machine, upgrade: Upgrade, parent: str, marks: Marks) -> None:
+    """Check that the machine runs the build under test, has kept its state, and can roll back to the
+    parent.
+    """
     now, *others = deployments(machine)
     assert now.booted
     assert now.base == upgrade.target.meta.ostree_commit
     assert [other.checksum for other in others] == [parent]
     assert os_release(machine)["OSTREE_VERSION"] == upgrade.target.meta.ostree_version
-    for path in ("/var/kola-mine", "/etc/kola-mine"):
-        assert machine.file(path).text == "mine\n"
+    assert_kept(machine, marks)
     assert machine.run("systemctl is-system-running --wait").stdout.strip() == "running"
 
 
 def go_back(machine: Machine, parent: str) -> None:
-    """Roll back, and see that it is the older build that runs."""
+    """Roll back, and check that the older build runs."""
     machine.run("rpm-ostree rollback", sudo=True).check()
     machine.reboot()
     assert booted(machine).checksum == parent
@@ -59,7 +92,7 @@ def test_upgrade_by_ostree(
     server = services.http(repository(upgrade.target))
     machine = new_machine()
     parent = booted(machine)
-    leave_marks(machine)
+    marks = leave_marks(machine)
     remote, branch = parent.source.split(":", 1)
     machine.run(
         f"ostree remote delete --if-exists {remote}; "
@@ -68,7 +101,7 @@ def test_upgrade_by_ostree(
     ).check()
     machine.run("rpm-ostree upgrade", sudo=True, timeout=600).check()
     machine.reboot()
-    assert_upgraded(machine, upgrade, parent.checksum)
+    assert_upgraded(machine, upgrade, parent.checksum, marks)
     assert booted(machine).source == f"{remote}:{branch}"
     go_back(machine, parent.checksum)
 
@@ -83,7 +116,7 @@ def test_upgrade_by_archive(
     server = services.http({"os.ociarchive": upgrade.target.artifact("ostree").ready()})
     machine = new_machine()
     parent = booted(machine)
-    leave_marks(machine)
+    marks = leave_marks(machine)
     machine.run(
         f"curl -sSf -o /var/tmp/os.ociarchive {server.url('os.ociarchive')}", sudo=True, timeout=300
     ).check()
@@ -93,6 +126,5 @@ def test_upgrade_by_archive(
     now = booted(machine)
     assert now.source == reference
     assert os_release(machine)["OSTREE_VERSION"] == upgrade.target.meta.ostree_version
-    for path in ("/var/kola-mine", "/etc/kola-mine"):
-        assert machine.file(path).text == "mine\n"
+    assert_kept(machine, marks)
     go_back(machine, parent.checksum)

@@ -1,4 +1,4 @@
-"""What Ignition would say about a config."""
+"""Validation of a config by Ignition's rules."""
 
 from harness.ignition.validate.walk import validate_tree
 

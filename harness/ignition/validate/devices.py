@@ -44,7 +44,7 @@ def _collisions(partitions: list[Object], key: str, at: Path) -> Iterator[Findin
 
 
 def _overlaps(partitions: list[Object], at: Path) -> Iterator[Finding]:
-    # A start of 0 is placed by sgdisk, a size of 0 fills what is free: neither can be judged here.
+    # sgdisk places a start of 0, and a size of 0 fills the free space: neither can be checked here.
     placed = [
         (index, entry["startMiB"], entry["startMiB"] + max(entry["sizeMiB"] - 1, 0))
         for index, entry in enumerate(partitions)

@@ -15,7 +15,7 @@ _UNIT_FOLDER = "/etc/systemd/system"
 
 
 def path_fault(text: str) -> str | None:
-    """What is wrong with an absolute path, or None."""
+    """Return the error in an absolute path, or None."""
     if not text:
         return "a path is required"
     if not text.startswith("/"):

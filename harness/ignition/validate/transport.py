@@ -1,4 +1,4 @@
-"""Checks of what is fetched: resources, hashes, headers, proxies, tang servers."""
+"""Checks of everything that is fetched: resources, hashes, headers, proxies, tang servers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def resource(entry: Object, at: Path, version: SpecVersion) -> Iterator[Finding]
 
 
 def references(config: Object, at: Path, version: SpecVersion) -> Iterator[Finding]:
-    """Configs to merge and certificate authorities are nothing without a source."""
+    """Report configs to merge and certificate authorities without a source."""
     head = config.get("ignition", {})
     if version.minor > 0:
         for index, entry in enumerate(head.get("config", {}).get("merge", [])):

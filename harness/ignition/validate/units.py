@@ -47,7 +47,9 @@ def dropin(entry: Object, at: Path, _: SpecVersion) -> Iterator[Finding]:
 
 
 def instances(systemd: Object, at: Path, _: SpecVersion) -> Iterator[Finding]:
-    """An enabled instance does nothing when its template, also of this config, has no [Install]."""
+    """Report enabled instances whose template, in this config, has no [Install]: enabling them has no
+    effect.
+    """
     templates = {entry.get("name", ""): entry.get("contents", "") for entry in systemd.get("units", [])}
     for index, entry in enumerate(systemd.get("units", [])):
         match = _INSTANCE.fullmatch(entry.get("name", ""))
@@ -68,5 +70,5 @@ def _has_install(options: tuple[UnitOption, ...]) -> bool:
 
 
 def _bare_extension(name: str) -> bool:
-    """Go takes `.service` to be all extension, Python to have none."""
+    """Return True for names such as `.service`: Go counts them as an extension, Python does not."""
     return name in _KINDS

@@ -1,4 +1,4 @@
-"""Visiting every object of a config with the checks for its kind."""
+"""Validation of every object of a config with the checks for its kind."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
 
 
 def validate_tree(tree: Object, version: SpecVersion) -> tuple[Finding, ...]:
-    """Everything wrong or doubtful, in document order of the objects."""
+    """Return all errors and warnings, in document order of the objects."""
     return tuple(_visit(tree, CONFIG, (), version))
 
 

@@ -1,18 +1,19 @@
-"""Which accelerator really runs a guest here, and how fast it is."""
+"""The accelerator that works on this host, and its speed."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
+import resource
 import subprocess
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import ConfigError, InfrastructureError
+from harness.platform.base import SCALE_VARIABLE
 from harness.util.deadline import Deadline
+from harness.util.jsonfile import JsonFile
 from harness.util.locks import exclusive
 from harness.util.paths import cache_root
 from harness.util.process import require, spawn
@@ -25,21 +26,22 @@ _SECTOR = (
 ).ljust(510, b"\0") + b"\x55\xaa"
 _PASSED = 33
 
-# Emulation needs about this long for the loop on hardware where a default deadline is still comfortable.
+# CPU seconds that emulation needs for the loop where twice the default deadline is comfortable.
 _REFERENCE_SECONDS = 0.25
 _TCG_BASE_SCALE = 2.0
+_TCG_MOST_SCALE = 4.0
 _TCG_CPU = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand"
-# Return addresses are signed everywhere; by the architected cipher a boot takes 2.6 times as long.
+# Return addresses are signed everywhere; with the architected cipher a boot takes 2.6 times as long.
 _TCG_CPU_AARCH64 = "max,pauth-impdef=on"
 
-# For translated code, of which a boot makes 300 MiB. By default it is a gigabyte: what the boot before made
-# stays, lookups become slower by it, and reboots take longer (benchmarks/reboot_time.py).
+# Size of the cache for translated code, of which a boot makes 300 MiB. With the default of a gigabyte, code
+# of the previous boot stays, lookups become slower, and reboots take longer (benchmarks/reboot_time.py).
 _TCG_CACHE_MIB = 256
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """What goes after -accel and -cpu; deadlines are multiplied by `scale` (1 for KVM)."""
+    """The values for -accel and -cpu, and the factor of deadlines `scale` (1 for KVM)."""
 
     name: str
     cpu: str
@@ -51,41 +53,81 @@ class Accelerator:
         return f"tcg,thread=multi,tb-size={_TCG_CACHE_MIB}" if self.name == "tcg" else self.name
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """The accelerator found on this host; `key` changes with everything that may change it."""
+
+    key: str
+    accelerator: Accelerator
+
+
+_FORMAT = JsonFile(_Answer, "a record of the accelerator")
+
+
 def qemu_binary(arch: str) -> str:
     return f"qemu-system-{arch}"
 
 
-def find_qemu(arch: str) -> Path:
-    """ConfigError saying what to install when the host has no QEMU for `arch`."""
+def qemu_package(arch: str) -> str:
+    """Return Debian's package with QEMU for `arch`. Raises ConfigError for an unsupported architecture."""
     package = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}.get(arch)
     if package is None:
         raise ConfigError(f"architecture {arch!r} is not supported", hint="use x86_64 or aarch64")
-    return require(qemu_binary(arch), package=package)
+    return package
+
+
+def find_qemu(arch: str) -> Path:
+    """Return the path of QEMU for `arch`. Raises ConfigError with the package to install."""
+    return require(qemu_binary(arch), package=qemu_package(arch))
 
 
 def proven(arch: str = "x86_64") -> Accelerator:
-    """The fastest accelerator that has run a guest since this host booted; the answer is cached.
+    """Return the fastest accelerator that has run a guest since this host booted, with its current speed.
 
-    `COSA_NO_KVM` or `KOLA_ACCEL=tcg` in the environment forbids KVM.
+    The choice is cached. The factor for deadlines is measured anew, in CPU time, so that a busy host does not
+    count as a slow one; `KOLA_DEADLINE_SCALE` in the environment overrides it. `COSA_NO_KVM` or
+    `KOLA_ACCEL=tcg` forbids KVM. Raises ConfigError for a factor that is not a number from 0.1 to 100.
     """
+    found = _runs_guests(arch)
+    return found if found.name == "kvm" else replace(found, scale=_scale(arch, found))
+
+
+def _scale(arch: str, accelerator: Accelerator) -> float:
+    given = os.environ.get(SCALE_VARIABLE)
+    if given:
+        try:
+            scale = float(given)
+        except ValueError:
+            scale = 0.0
+        if not 0.1 <= scale <= 100:
+            raise ConfigError(
+                f"{SCALE_VARIABLE}={given!r} is no factor for deadlines",
+                hint="write a number from 0.1 to 100",
+            )
+        return scale
+    if arch != "x86_64":
+        return accelerator.scale
+    seconds = _run_tiny_guest(arch, accelerator.name, accelerator.cpu, timeout=60)
+    return round(min(_TCG_MOST_SCALE, _TCG_BASE_SCALE * max(1.0, seconds / _REFERENCE_SECONDS)), 1)
+
+
+def _runs_guests(arch: str) -> Accelerator:
     binary = find_qemu(arch)
     forbidden = bool(os.environ.get("COSA_NO_KVM")) or os.environ.get("KOLA_ACCEL") == "tcg"
     if arch != "x86_64":
         return _foreign(arch, forbidden=forbidden)
     stamp = binary.stat().st_mtime_ns
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     kind = "tcg" if forbidden else "any"
     answer = cache_root() / "accelerator" / f"{arch}-{kind}.json"
     key = f"{boot} {binary} {stamp} {os.access('/dev/kvm', os.R_OK | os.W_OK)}"
     with exclusive(answer.with_suffix(".lock"), deadline=Deadline(120)):
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            known = json.loads(answer.read_text())
-            if known["key"] == key:
-                return Accelerator(**known["accelerator"])
+        with contextlib.suppress(ConfigError):
+            known = _FORMAT.read(answer)
+            if known.key == key:
+                return known.accelerator
         found = _probe(arch, try_kvm=not forbidden)
-        scratch = answer.with_suffix(".new")
-        scratch.write_text(json.dumps({"key": key, "accelerator": asdict(found)}))
-        scratch.rename(answer)
+        _FORMAT.write(answer, _Answer(key, found))
         return found
 
 
@@ -109,13 +151,14 @@ def _probe(arch: str, *, try_kvm: bool) -> Accelerator:
                 note = f"/dev/kvm opens but did not run a tiny guest ({error.message})"
             else:
                 return Accelerator("kvm", "host", 1.0)
-    seconds = _run_tiny_guest(arch, "tcg", _TCG_CPU, timeout=60)
-    scale = _TCG_BASE_SCALE * min(5.0, max(1.0, seconds / _REFERENCE_SECONDS))
-    return Accelerator("tcg", _TCG_CPU, round(scale, 1), note=note)
+    return Accelerator("tcg", _TCG_CPU, _TCG_BASE_SCALE, note=note)
 
 
 def _run_tiny_guest(arch: str, accel: str, cpu: str, *, timeout: float) -> float:
-    """Seconds it took; InfrastructureError when it did not come to its end."""
+    """Run the boot sector and return the CPU seconds it took.
+
+    Raises InfrastructureError when it did not finish.
+    """
     sector = os.memfd_create("kola-probe")
     try:
         os.write(sector, _SECTOR)
@@ -131,7 +174,7 @@ def _run_tiny_guest(arch: str, accel: str, cpu: str, *, timeout: float) -> float
             "-drive", f"file=/proc/self/fd/{sector},format=raw,if=ide",
         ]
         # fmt: on
-        started = time.monotonic()
+        before = _children_seconds()
         child = spawn(argv, name=f"{accel} probe", pass_fds=[sector], stderr=subprocess.DEVNULL)
         status = child.wait(timeout)
         child.stop()
@@ -140,4 +183,10 @@ def _run_tiny_guest(arch: str, accel: str, cpu: str, *, timeout: float) -> float
     if status != _PASSED:
         how = f"did not finish in {timeout:.0f} s" if status is None else f"QEMU {child.describe_exit()}"
         raise InfrastructureError(f"{accel}: {how}", cause="no-accelerator")
-    return time.monotonic() - started
+    return _children_seconds() - before
+
+
+def _children_seconds() -> float:
+    """Return the CPU seconds of all ended children of this process."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,53 +1,53 @@
-"""The QEMU command line of one machine, from its spec and the descriptors it was given."""
+"""The QEMU command line of one machine, made from its spec and the descriptors that QEMU inherits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from harness.machine.boot import NIC, NetworkBoot
+from harness.machine.channels import Channel
 from harness.machine.spec import Firmware, MachineSpec
-from harness.platform.qemu import diskargs, hostdirs, services, tpm
+from harness.platform.qemu import diskargs, hostdirs, loopback, media, services, tpm
 from harness.platform.qemu.accel import Accelerator, qemu_binary
 from harness.platform.qemu.diskargs import DiskFile
 from harness.platform.qemu.disks import through_descriptor
 from harness.platform.qemu.firmware import FirmwareFiles
+from harness.platform.qemu.media import MediumFile
+from harness.platform.qemu.storage import MemoryFile
+from harness.platform.qemu.words import escape
 
-JOURNAL_PORT = "mantlejournal"
 _SPARE = "spare"
 _DISPLAYS = {"x86_64": "VGA", "aarch64": "virtio-gpu-pci"}
 
 
 @dataclass(frozen=True)
-class MemoryFile:
-    """Guest RAM in a file: written through when `shared` (a template), copy-on-write otherwise (a clone)."""
-
-    path: Path
-    shared: bool
-
-
-@dataclass(frozen=True)
 class Descriptors:
-    """Everything QEMU inherits. Sockets are connected stream sockets, the rest are files."""
+    """All descriptors that QEMU inherits. Sockets are connected stream sockets, the rest are files."""
 
     qmp: int
-    console: int
-    journal: int
-    initramfs: int
-    primary: DiskFile
+    channels: tuple[tuple[Channel, int], ...]
+    primary: DiskFile | None = None
     disks: tuple[DiskFile, ...] = ()
+    medium: MediumFile | None = None
     ignition: int | None = None
     efi_variables: int | None = None
     tpm: int | None = None
     host_directories: tuple[int, ...] = ()
+    guard: tuple[int, ...] = ()
 
     def all(self) -> list[int]:
-        sockets = [self.qmp, self.console, self.journal, self.initramfs, self.tpm, *self.host_directories]
-        files = [
+        images = [image for image in (self.primary, *self.disks, self.medium) if image is not None]
+        numbers = [
+            self.qmp,
+            *(descriptor for _, descriptor in self.channels),
+            self.tpm,
+            *self.host_directories,
+            *self.guard,
             self.ignition,
             self.efi_variables,
-            *(disk.descriptor for disk in (self.primary, *self.disks)),
+            *(image.descriptor for image in images),
         ]
-        return [number for number in (*sockets, *files) if number is not None]
+        return [number for number in numbers if number is not None]
 
 
 def build(
@@ -59,19 +59,21 @@ def build(
     memory: MemoryFile | None = None,
     incoming: bool = False,
 ) -> list[str]:
-    """A pure function: the same input gives the same list. With `incoming` QEMU waits for a state."""
+    """Return the command line. A pure function. With `incoming`, QEMU waits for a migration state."""
     return [
         *_base(spec, accelerator, memory),
         *(["-incoming", "defer"] if incoming else []),
         *_firmware(spec, fds, firmware),
-        *_ports(spec, fds),
+        *_ports(fds),
         *_ignition(spec, fds),
-        *diskargs.build([fds.primary, *fds.disks]),
+        *diskargs.build(fds.primary, fds.disks),
+        *media.arguments(spec, fds.medium, machine_is_pc=_machine_type(spec) == "pc"),
         *_network(spec),
+        *loopback.arguments(fds.guard),
         *(["-device", _DISPLAYS[spec.arch]] if spec.display else []),
         *(tpm.arguments(spec.arch, fds.tpm) if fds.tpm is not None else []),
         *hostdirs.arguments(fds.host_directories),
-        *spec.extra_qemu_args,
+        *spec.qemu.extra_args,
     ]
 
 
@@ -98,13 +100,13 @@ def _base(spec: MachineSpec, accelerator: Accelerator, memory: MemoryFile | None
 
 
 def _memory(spec: MachineSpec, memory: MemoryFile | None) -> tuple[list[str], str]:
-    """Backends of the guest's RAM, and what the machine must be told of them."""
+    """Return the arguments for the guest's RAM and the machine option that refers to them."""
     size = spec.memory_mib
     if memory is not None:
         share = "on" if memory.shared else "off"
-        words = f"memory-backend-file,id=ram,size={size}M,mem-path={memory.path},share={share}"
+        words = f"memory-backend-file,id=ram,size={size}M,mem-path={escape(memory.path)},share={share}"
         return ["-object", words], ",memory-backend=ram"
-    # A server beside QEMU reads and writes the guest's memory itself.
+    # A server beside QEMU (virtiofsd) reads and writes the guest's memory itself.
     kind, share = ("memfd", ",share=on") if spec.host_directories else ("ram", "")
     if spec.numa_nodes:
         half = size // 2
@@ -139,26 +141,28 @@ def _firmware(spec: MachineSpec, fds: Descriptors, files: FirmwareFiles | None) 
         argv += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
         argv += ["-global", "ICH9-LPC.disable_s3=1"]
     argv += [
-        "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={files.code}",
+        "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={escape(files.code)}",
         "-drive", f"if=pflash,unit=1,format=raw,file={through_descriptor(fds.efi_variables)}",
     ]  # fmt: skip
     return argv
 
 
-def _ports(spec: MachineSpec, fds: Descriptors) -> list[str]:
+def _ports(fds: Descriptors) -> list[str]:
     # fmt: off
-    return [
+    argv = [
         "-chardev", f"socket,id=qmp,fd={fds.qmp}",
         "-mon", "chardev=qmp,mode=control",
-        "-chardev", f"socket,id=console,fd={fds.console}",
-        "-serial", "chardev:console",
         "-device", "virtio-serial-pci,id=ports",
-        "-chardev", f"socket,id=journal,fd={fds.journal}",
-        "-device", f"virtserialport,bus=ports.0,chardev=journal,name={JOURNAL_PORT}",
-        "-chardev", f"socket,id=initramfs,fd={fds.initramfs}",
-        "-device", f"virtserialport,bus=ports.0,chardev=initramfs,name={spec.initramfs_journal_port}",
     ]
     # fmt: on
+    for number, (channel, descriptor) in enumerate(fds.channels):
+        name = f"channel{number}"
+        argv += ["-chardev", f"socket,id={name},fd={descriptor}"]
+        if channel.port:
+            argv += ["-device", f"virtserialport,bus=ports.0,chardev={name},name={escape(channel.port)}"]
+        else:
+            argv += ["-serial", f"chardev:{name}"]
+    return argv
 
 
 def _ignition(spec: MachineSpec, fds: Descriptors) -> list[str]:
@@ -169,26 +173,28 @@ def _ignition(spec: MachineSpec, fds: Descriptors) -> list[str]:
 
 
 def spare_slot(spec: MachineSpec) -> dict[str, str]:
-    """Where a NIC plugged in later goes: PCI Express needs a free port, PCI any slot."""
+    """Return the place of a NIC plugged in later: PCI Express needs a free port, PCI any slot."""
     return {} if _machine_type(spec) == "pc" else {"bus": _SPARE}
 
 
 def _network(spec: MachineSpec) -> list[str]:
     if not spec.network:
         return []
-    # Port 0: the kernel picks a free port while QEMU binds it; QMP tells which. Nothing to race for.
+    # Port 0: the kernel picks a free port while QEMU binds it, and QMP reports it. No port can be taken in
+    # between.
     restrict = "off" if spec.internet else "on"
-    # QEMU gives the saved leases of all user networks the same name and a clone's first one receives them
-    # all, so that others' leases would bar net0 from its address: with several, the first has no guest.
+    words = services.words(spec) + media.network_words(spec)
+    # QEMU saves the leases of all user networks under the same name, and a clone's first network receives all
+    # of them, so that others' leases would take net0's address. With several, the first has no guest.
     argv = ["-netdev", "user,id=leases,restrict=on"] if spec.additional_nics else []
     argv += [
-        "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{services.words(spec)}",
-        "-device", "virtio-net-pci,netdev=net0,romfile=",
+        "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{words}",
+        "-device", f"virtio-net-pci,netdev=net0{media.boot_rom(spec)}{_nic_order(spec)}",
     ]  # fmt: skip
     if spare_slot(spec):
         argv += ["-device", f"pcie-root-port,id={_SPARE},chassis=1"]
     # Tests of NestOS know the addresses of additional NICs. Their networks are wider than the first one's, so
-    # that answers to SSH leave by the NIC they came by, whatever the metrics of the routes.
+    # that answers to SSH leave by the NIC they arrived on, whatever the metrics of the routes.
     for number in range(spec.additional_nics):
         subnet = f"net=10.0.2.0/23,dhcpstart=10.0.2.{31 + number}"
         argv += [
@@ -196,3 +202,10 @@ def _network(spec: MachineSpec) -> list[str]:
             "-device", f"virtio-net-pci,netdev=extra{number},mac=52:55:00:d1:56:{number:02x},romfile=",
         ]  # fmt: skip
     return argv
+
+
+def _nic_order(spec: MachineSpec) -> str:
+    index = spec.boot_index(NIC)
+    if not isinstance(spec.medium, NetworkBoot) or index is None:
+        return ""
+    return f",id={diskargs.device_id(NIC)},bootindex={index}"

@@ -1,7 +1,7 @@
 """Kernel and first-boot arguments, written into the boot partition of a machine's own overlay.
 
 An ostree system has one boot entry (Boot Loader Specification) for each deployment, and an image has one
-deployment; the entry's `options` are what the kernel gets. GRUB reads `ignition.firstboot` on the first
+deployment; the entry's `options` are the kernel's arguments. GRUB reads `ignition.firstboot` on the first
 boot only.
 """
 
@@ -21,7 +21,7 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 
 
 def check(text: str) -> None:
-    """Raise ConfigError for what cannot stand in a boot entry or between GRUB's quotes."""
+    """Raise ConfigError for text that cannot stand in a boot entry or between GRUB's quotes."""
     if not _PRINTABLE.fullmatch(text) or '"' in text:
         raise ConfigError(
             f"kernel arguments {text!r}: only printable ASCII without double quotes is possible"
@@ -29,7 +29,7 @@ def check(text: str) -> None:
 
 
 def insert(overlay: int, *, kernel: str, firstboot: str) -> None:
-    """Change the qcow2 overlay given as an open file. Raises ConfigError naming what the image lacks."""
+    """Change the qcow2 overlay given as an open file. Raises ConfigError that names what the image lacks."""
     check(kernel)
     check(firstboot)
     boot = partition.read_table(overlay).named("boot")
@@ -53,7 +53,7 @@ def insert(overlay: int, *, kernel: str, firstboot: str) -> None:
 
 
 def edit(files: Files, *, kernel: str, firstboot: str) -> None:
-    """Append to the one boot entry, and set what GRUB adds on the first boot."""
+    """Append to the only boot entry, and set the arguments that GRUB adds on the first boot."""
     if kernel:
         found = [name for name in files.names(ENTRIES) if _ENTRY.fullmatch(name)]
         if len(found) != 1:
@@ -71,7 +71,7 @@ def edit(files: Files, *, kernel: str, firstboot: str) -> None:
 
 
 def with_options(entry: str, arguments: str) -> str:
-    """The text of a boot entry whose `options` line ends in `arguments`."""
+    """Return the text of a boot entry with `arguments` appended to its `options` line."""
     lines = entry.splitlines()
     for number, line in enumerate(lines):
         if line.startswith("options "):

@@ -1,45 +1,57 @@
-"""The part of QEMU's command line that is about disks: block nodes, controllers, devices."""
+"""QEMU arguments for disks: block nodes, controllers, devices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.machine.spec import DiskChannel, DiskOptions, SectorSize
+from harness.machine.boot import PRIMARY
+from harness.machine.disk import DiskChannel, DiskOptions, SectorSize
 from harness.platform.qemu.disks import through_descriptor
+from harness.platform.qemu.words import escape
 
 PATHS = 2
-"""How many paths lead to a multipath disk."""
+"""Number of paths to a multipath disk."""
 
-# What kola gives its multipath disks; rules in the guest may go by it.
+# The identity of kola's multipath disks; rules in the guest may match it.
 _MULTIPATH_IDENTITY = "vendor=NVME,product=VirtualMultipath"
 _MULTIPATH_WWN = 0x5000_C500_4B4F_4C00
 
 
 @dataclass(frozen=True)
 class DiskFile:
-    """An open disk image: descriptor, its format, and how the guest sees it."""
+    """An open disk image: descriptor, format, and how the guest sees it.
+
+    `index` is its position in the firmware's boot order; None when the firmware does not try it.
+    """
 
     descriptor: int
     format: str
     options: DiskOptions
+    index: int | None = None
 
 
 def path_device(disk: int, path: int) -> str:
-    """QEMU's id of one path to a multipath disk; disk 0 is the primary one."""
+    """Return QEMU's id of one path to a multipath disk; disk 0 is the primary one."""
     return f"disk{disk}-path{path}"
 
 
-def build(disks: Sequence[DiskFile]) -> list[str]:
-    """Arguments for all disks, of which the first is the primary one.
+def device_id(name: str) -> str:
+    """Return QEMU's id of the device that a spec's boot order calls `name`."""
+    return f"{name}-device"
 
-    The guest meets the primary disk last: where all are virtio, the additional ones are vda, vdb and so on.
-    Tests of NestOS and CoreOS count on that.
+
+def build(primary: DiskFile | None, disks: Sequence[DiskFile]) -> list[str]:
+    """Return arguments for all disks; `disks` are the additional ones.
+
+    The guest finds the primary disk last: where all are virtio, the additional ones are vda, vdb and so on.
+    Tests of NestOS and CoreOS rely on that.
     """
-    argv = _controllers([disk.options for disk in disks])
-    for number in (*range(1, len(disks)), 0):
-        argv += _blockdev(f"disk{number}", disks[number])
-        argv += _devices(number, disks[number].options)
+    numbered = [*enumerate(disks, start=1), *([(0, primary)] if primary is not None else [])]
+    argv = _controllers([disk.options for _, disk in numbered])
+    for number, disk in numbered:
+        argv += blockdev(f"disk{number}", disk.descriptor, disk.format)
+        argv += _devices(number, disk)
     return argv
 
 
@@ -52,32 +64,35 @@ def _controllers(disks: Sequence[DiskOptions]) -> list[str]:
     return [word for name in names for word in ("-device", f"virtio-scsi-pci,id={name}")]
 
 
-def _blockdev(name: str, disk: DiskFile) -> list[str]:
+def blockdev(name: str, descriptor: int, format: str, *, read_only: bool = False) -> list[str]:
+    """Return arguments for a block node of an open image."""
     # cache.no-flush is `cache=unsafe`: a test's disk need not survive the host.
-    protocol = f"driver=file,node-name={name}-file,filename={through_descriptor(disk.descriptor)}"
+    protocol = f"driver=file,node-name={name}-file,filename={through_descriptor(descriptor)}"
     caching = "cache.direct=off,cache.no-flush=on,discard=unmap"
+    access = ",read-only=on" if read_only else ""
     return [
-        "-blockdev", f"{protocol},{caching}",
-        "-blockdev", f"driver={disk.format},node-name={name},file={name}-file,discard=unmap",
+        "-blockdev", f"{protocol},{caching}{access}",
+        "-blockdev", f"driver={format},node-name={name},file={name}-file,discard=unmap{access}",
     ]  # fmt: skip
 
 
-def _devices(number: int, options: DiskOptions) -> list[str]:
-    name = f"disk{number}"
-    serial = options.serial or ("primary-disk" if number == 0 else name)
+def _devices(number: int, disk: DiskFile) -> list[str]:
+    name, options = f"disk{number}", disk.options
+    serial = escape(options.serial or ("primary-disk" if number == 0 else name))
     tail = _sectors(options.sectors)
     if options.multipath:
-        # Two devices may write to one block node when both say so: no server is needed in between.
+        # Two devices may write to one block node when both share it: no server is needed in between.
         wwn = options.wwn if options.wwn is not None else _MULTIPATH_WWN + number
         common = f"drive={name},share-rw=on,{_MULTIPATH_IDENTITY},serial={serial},wwn={wwn}{tail}"
         argv = []
         for path in range(PATHS):
-            order = f",bootindex={path + 1}" if number == 0 else ""
+            order = "" if disk.index is None else f",bootindex={disk.index + path}"
             device = f"scsi-hd,id={path_device(number, path)},bus=path{path}.0,{common}{order}"
             argv += ["-device", device]
         return argv
-    if number == 0:
-        tail += ",bootindex=1"
+    tail += f",id={device_id(name if number else PRIMARY)}"
+    if disk.index is not None:
+        tail += f",bootindex={disk.index}"
     match options.channel:
         case DiskChannel.VIRTIO:
             return ["-device", f"virtio-blk-pci,drive={name},serial={serial}{tail}"]

@@ -1,9 +1,11 @@
-"""Overlays and empty disks that exist only as open descriptors: nothing to leave behind."""
+"""Overlays and empty disks that exist only as open descriptors, so that nothing is left behind."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from harness.errors import ConfigError, InfrastructureError
@@ -13,7 +15,9 @@ from harness.util.sizes import parse_size
 
 
 def scratch_directory() -> Path:
-    """Where unlinked disk files take their space: `$KOLA_SCRATCH`, else the cache's file system."""
+    """Return the directory whose file system holds unlinked disk files: `$KOLA_SCRATCH`, else in the
+    cache.
+    """
     chosen = os.environ.get("KOLA_SCRATCH")
     path = Path(chosen) if chosen else cache_root() / "scratch"
     path.mkdir(parents=True, exist_ok=True)
@@ -21,7 +25,7 @@ def scratch_directory() -> Path:
 
 
 def _unlinked_file() -> int:
-    """A read-write descriptor of a file without a name (O_TMPFILE where the file system has it)."""
+    """Return a read-write descriptor of a file without a name (O_TMPFILE where the file system has it)."""
     with tempfile.TemporaryFile(dir=scratch_directory(), buffering=0) as handle:
         return os.dup(handle.fileno())
 
@@ -33,14 +37,16 @@ def _new_file(named: Path | None) -> int:
 
 
 def through_descriptor(descriptor: int) -> str:
-    """A path by which this process and children that inherit it open the same file anew."""
+    """Return a path by which this process and children that inherit the descriptor open the same file
+    anew.
+    """
     return f"/proc/self/fd/{descriptor}"
 
 
 def create_overlay(
     backing: Path, backing_format: str, size: str | None = None, *, named: Path | None = None
 ) -> int:
-    """A qcow2 overlay of `backing` as an open file; the caller closes the descriptor.
+    """Return an open qcow2 overlay of `backing`; the caller closes the descriptor.
 
     It has no name, unless it is to stay as `named`. `size` is absolute (`20G`) or an increase (`+5G`).
     """
@@ -83,8 +89,32 @@ def _resize(descriptor: int, backing: Path, size: str) -> None:
         ) from error
 
 
+def overwrite(overlay: int, changes: Iterable[tuple[int, bytes]]) -> int:
+    """Write data at offsets into an open qcow2 overlay; the backing image does not change.
+
+    Returns the number of bytes written. Raises InfrastructureError.
+    """
+    written = 0
+    with ExitStack() as owned:
+        commands: list[str] = []
+        sources: list[int] = []
+        for offset, data in changes:
+            source = os.memfd_create("kola-overwrite")
+            owned.callback(os.close, source)
+            os.write(source, data)
+            sources.append(source)
+            commands += ["-c", f"write -q -s {through_descriptor(source)} {offset} {len(data)}"]
+            written += len(data)
+        if commands:
+            run_tool(
+                ["qemu-io", "-f", "qcow2", *commands, through_descriptor(overlay)],
+                pass_fds=[overlay, *sources],
+            )
+    return written
+
+
 def create_empty(size_gib: int, *, named: Path | None = None) -> int:
-    """A sparse raw disk as an open file, nameless unless `named`; the caller closes the descriptor."""
+    """Return a sparse raw disk as an open file, nameless unless `named`; the caller closes the descriptor."""
     descriptor = _new_file(named)
     os.ftruncate(descriptor, size_gib << 30)
     return descriptor

@@ -1,4 +1,4 @@
-"""Reading and writing a few small files of a file system in an image, without mounting it."""
+"""Access to a few small files of a file system in an image, without mounting it."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ class Files(Protocol):
 
 
 def is_ext(head: bytes) -> bool:
-    """Whether a file system that begins like this (2 KiB are enough) is ext2, ext3 or ext4."""
+    """Return True when these first 2 KiB are those of an ext2, ext3 or ext4 file system."""
     return head[_MAGIC_AT : _MAGIC_AT + 2] == b"\x53\xef"
 
 
 class ExtFiles:
-    """An ext file system in an open file, by e2fsprogs' debugfs."""
+    """An ext file system in an open file, accessed with e2fsprogs' debugfs."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         require("debugfs", package="e2fsprogs")
         features = struct.unpack("<I", os.pread(descriptor, 4, _INCOMPAT_AT))[0]
         if features & _NEEDS_RECOVERY:
-            # The guest would replay the journal over what is written here.
+            # The guest would replay the journal over our changes.
             run_tool(
                 ["e2fsck", "-y", "-E", "journal_only", through_descriptor(descriptor)],
                 pass_fds=[descriptor],
             )
 
     def names(self, directory: str) -> list[str]:
-        # One line for each: /inode/mode/uid/gid/name/size/
+        # Each line has the form /inode/mode/uid/gid/name/size/
         rows = (line.split("/") for line in self._ask(f'ls -p "{directory}"').decode().splitlines())
         return sorted(row[5] for row in rows if len(row) > 6 and row[5] not in (".", ".."))
 
@@ -76,7 +76,7 @@ class ExtFiles:
                 ["debugfs", "-w", "-f", through_descriptor(commands), through_descriptor(self._descriptor)],
                 pass_fds=descriptors,
             )
-        if self.read(path) != content:  # debugfs ends with status 0 whatever happened
+        if self.read(path) != content:  # debugfs ends with status 0 even after an error
             raise InfrastructureError(f"debugfs did not write {path}", cause="host-tool-failed")
 
     def _attributes(self, path: str) -> list[str]:
@@ -90,7 +90,7 @@ class ExtFiles:
 
 
 class GuestfishFiles:
-    """The file system labelled `boot` of an image, by guestfish: seconds a call, but any file system."""
+    """The file system labelled `boot` of an image, accessed with guestfish: slow, but of any type."""
 
     def __init__(self, overlay: int) -> None:
         if shutil.which("guestfish") is None:
@@ -98,7 +98,7 @@ class GuestfishFiles:
                 "the boot partition is not ext2, ext3 or ext4; to put arguments into it takes guestfish",
                 hint="apt-get install libguestfs-tools",
             )
-        # Its appliance is a process that inherits nothing: it gets the file by way of this process.
+        # Its appliance is a process that inherits no descriptors: it opens the file through this process.
         self._path = f"/proc/{os.getpid()}/fd/{overlay}"
 
     def names(self, directory: str) -> list[str]:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.machine.spec import Firmware
+from harness.platform.qemu import descriptors
 
 
 @dataclass(frozen=True)
 class FirmwareFiles:
-    """A code image QEMU maps read-only and the pristine variables each machine gets a copy of."""
+    """A code image that QEMU maps read-only, and the pristine variables, which are copied for each
+    machine.
+    """
 
     code: Path
     variables: Path
@@ -49,7 +52,11 @@ _AARCH64 = [
 
 
 def find(firmware: Firmware, arch: str) -> FirmwareFiles | None:
-    """The host's files for it, None for BIOS; ConfigError with the package to install."""
+    """Return the host's files for this firmware; None for BIOS.
+
+    QEMU's descriptors are tried first, then the usual paths of distributions. Raises ConfigError with the
+    package to install.
+    """
     if arch == "aarch64":
         if firmware is not Firmware.UEFI:
             raise ConfigError(f"aarch64 has no {firmware} firmware", hint="use --qemu-firmware uefi")
@@ -58,6 +65,9 @@ def find(firmware: Firmware, arch: str) -> FirmwareFiles | None:
         return None
     else:
         candidates = _OVMF_SECURE if firmware is Firmware.UEFI_SECURE else _OVMF
+    described = descriptors.find(firmware, arch)
+    if described is not None:
+        return FirmwareFiles(described.code, described.variables, candidates[0].package)
     for files in candidates:
         if files.code.exists() and files.variables.exists():
             return files
@@ -67,7 +77,7 @@ def find(firmware: Firmware, arch: str) -> FirmwareFiles | None:
 
 
 def private_variables(files: FirmwareFiles) -> int:
-    """An anonymous in-memory copy of the variables; the caller closes the descriptor."""
+    """Return an anonymous in-memory copy of the variables; the caller closes the descriptor."""
     descriptor = os.memfd_create("kola-efi-vars")
     os.write(descriptor, files.variables.read_bytes())
     return descriptor

@@ -1,4 +1,4 @@
-"""A machine at rest in files, and moving one there and back."""
+"""Snapshots of a machine in files: saving, copying and loading them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import InfrastructureError
+from harness.machine.boot import EmptyDisk, LiveIso
 from harness.machine.spec import DiskChannel, MachineSpec
 from harness.platform.qemu.qmp import Qmp
 from harness.util.deadline import Deadline
@@ -14,7 +15,7 @@ from harness.util.process import run_tool
 
 @dataclass(frozen=True)
 class Frozen:
-    """RAM, disks and device state of one instant, and what the machine had logged."""
+    """A snapshot of a machine: RAM, disks and device state of one instant, and the journal so far."""
 
     directory: Path
 
@@ -24,10 +25,21 @@ class Frozen:
 
     @property
     def disk(self) -> Path:
+        """The overlay of the primary disk's image."""
         return self.directory / "disk.qcow2"
 
+    @property
+    def empty_disk(self) -> Path:
+        """The raw file of a primary disk that was empty."""
+        return self.directory / "disk.raw"
+
+    @property
+    def medium(self) -> Path:
+        """The overlay of a live ISO, with all that was embedded in it."""
+        return self.directory / "medium.qcow2"
+
     def additional_disk(self, number: int) -> Path:
-        """The raw file of an additional disk; the first has number 1."""
+        """Return the raw file of an additional disk; the first has number 1."""
         return self.directory / f"disk{number}.raw"
 
     @property
@@ -40,7 +52,11 @@ class Frozen:
 
 
 def obstacle(spec: MachineSpec) -> str:
-    """What keeps such a machine from being frozen and cloned; empty when nothing does."""
+    """Return the reason why such a machine cannot be frozen and cloned; empty when it can."""
+    if spec.medium is not None and not isinstance(spec.medium, LiveIso):
+        return "a machine that boots from the network or a kernel file is not frozen"
+    if spec.primary is None:
+        return "a machine without a primary disk is not frozen"
     options = [spec.primary_disk, *(disk.options for disk in spec.disks)]
     if any(disk.channel is DiskChannel.NVME for disk in options):
         return "QEMU cannot move the state of an NVMe disk"
@@ -48,7 +64,7 @@ def obstacle(spec: MachineSpec) -> str:
         return "QEMU cannot move the state of a host directory"
     if spec.numa_nodes:
         return "memory of NUMA nodes is not in one file"
-    if spec.extra_qemu_args:
+    if spec.qemu.extra_args:
         return "nobody knows what extra QEMU arguments do"
     if spec.firstboot_kernel_args:
         return "first-boot arguments are about the first boot"
@@ -57,34 +73,42 @@ def obstacle(spec: MachineSpec) -> str:
     return ""
 
 
-def copy(source: Frozen, target: Frozen, *, disks: int) -> None:
-    """What a machine writes to as it runs, for one that is to go on from `source` and be frozen as `target`.
+def copy(source: Frozen, target: Frozen, spec: MachineSpec) -> None:
+    """Copy RAM, disks and journal of snapshot `source`, so that a machine can resume from the copy and be
+    frozen again as `target`.
 
-    `disks` are additional ones. Their holes stay holes.
+    Holes stay holes.
     """
-    numbers = range(1, disks + 1)
-    pairs = [(source.memory, target.memory), (source.disk, target.disk), (source.journal, target.journal)]
-    pairs += [(source.additional_disk(number), target.additional_disk(number)) for number in numbers]
-    for old, new in pairs:
+
+    def files(frozen: Frozen) -> list[Path]:
+        return [
+            frozen.memory,
+            frozen.journal,
+            frozen.empty_disk if isinstance(spec.primary, EmptyDisk) else frozen.disk,
+            *([frozen.medium] if isinstance(spec.medium, LiveIso) else []),
+            *(frozen.additional_disk(number) for number in range(1, len(spec.disks) + 1)),
+        ]
+
+    for old, new in zip(files(source), files(target), strict=True):
         run_tool(["cp", "--sparse=always", "--reflink=auto", str(old), str(new)])
         new.chmod(0o600)
 
 
 def save(qmp: Qmp, frozen: Frozen, deadline: Deadline) -> None:
-    """Stop the guest and write its device state; RAM and disks are in their files already."""
+    """Stop the guest and write its device state. RAM and disks are in their files already."""
     qmp.execute("stop", deadline=deadline)
     with frozen.state.open("wb") as target:
         _transfer(qmp, "migrate", target.fileno(), deadline)
 
 
 def load(qmp: Qmp, frozen: Frozen, deadline: Deadline) -> None:
-    """Take over the device state that `save` wrote; the guest stays stopped."""
+    """Load the device state that `save` wrote. The guest stays stopped."""
     with frozen.state.open("rb") as source:
         _transfer(qmp, "migrate-incoming", source.fileno(), deadline)
 
 
 def _transfer(qmp: Qmp, command: str, descriptor: int, deadline: Deadline) -> None:
-    """Migrate to or from an open file; RAM that is shared with a file is left out (x-ignore-shared)."""
+    """Migrate to or from an open file. RAM that is shared with a file is left out (x-ignore-shared)."""
     capabilities = [{"capability": "x-ignore-shared", "state": True}]
     qmp.execute("migrate-set-capabilities", deadline=deadline, capabilities=capabilities)
     qmp.send_descriptor("state", descriptor, deadline=deadline)

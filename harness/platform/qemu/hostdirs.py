@@ -1,4 +1,4 @@
-"""Host directories in the guest: virtiofsd on this side, a mount unit on the other."""
+"""Host directories in the guest: virtiofsd on the host, a mount unit in the guest."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.spec import HostDirectory
 from harness.util.process import run_tool, spawn
+from harness.util.systemd import unit_of_path
 
 _PROGRAMS = (
     Path("/usr/libexec/virtiofsd"),
     Path("/usr/lib/qemu/virtiofsd"),
     Path("/usr/libexec/qemu/virtiofsd"),
 )
-# Links of an ostree system at the root; systemd mounts on real directories only.
+# Links at the root of an ostree system; systemd mounts on real directories only.
 _LINKS = {"home": "var/home", "mnt": "var/mnt", "opt": "var/opt", "srv": "var/srv", "media": "var/media"}
 # A private, read-only view of the directory, whatever the guest or virtiofsd would allow.
 _READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
 
 
 def start(directory: HostDirectory, owned: ExitStack) -> socket.socket:
-    """Serve one directory; the socket returned is QEMU's end, the caller's to close.
+    """Serve one directory and return QEMU's end of the socket, which the caller closes.
 
-    Raises ConfigError for a directory that is none, or without virtiofsd.
+    Raises ConfigError for a path that is not a directory, or without virtiofsd.
     """
     if not directory.host.is_dir():
         raise ConfigError(f"there is no directory {directory.host} to show to the guest")
@@ -50,7 +51,7 @@ def start(directory: HostDirectory, owned: ExitStack) -> socket.socket:
 
 
 def arguments(controls: Sequence[int]) -> list[str]:
-    """QEMU's arguments for the directories whose sockets are these descriptors, in order."""
+    """Return QEMU's arguments for the directories whose sockets are these descriptors, in order."""
     argv = []
     for number, control in enumerate(controls):
         argv += [
@@ -61,7 +62,7 @@ def arguments(controls: Sequence[int]) -> list[str]:
 
 
 def mounts(directories: Sequence[HostDirectory]) -> IgnitionConfig:
-    """The mount units that bring the directories to where they were asked for."""
+    """Return a config with the units that mount the directories at their requested paths."""
     parts = []
     for number, directory in enumerate(directories):
         where = _real(directory.mount)
@@ -76,15 +77,8 @@ def mounts(directories: Sequence[HostDirectory]) -> IgnitionConfig:
 
 
 def unit_name(mount: str) -> str:
-    """The name systemd demands of the unit that mounts here (systemd.unit(5), escaping)."""
-    words = [word for word in mount.split("/") if word]
-    escaped = ("".join(_escape(index, char) for index, char in enumerate(word)) for word in words)
-    return "-".join(escaped) + ".mount"
-
-
-def _escape(index: int, char: str) -> str:
-    plain = char.isascii() and (char.isalnum() or char in ":_" or (char == "." and index > 0))
-    return char if plain else "".join(f"\\x{byte:02x}" for byte in char.encode())
+    """Return the name that systemd requires of the unit that mounts here (systemd.unit(5), escaping)."""
+    return unit_of_path(mount, "mount")
 
 
 def _tag(number: int) -> str:

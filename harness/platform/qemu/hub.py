@@ -1,4 +1,4 @@
-"""A network of its own for a few machines: what one sends, all others hear, and nobody else does."""
+"""An Ethernet hub for a few machines: each frame goes to all others, and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FRAME = 65536
 
 
 class Hub:
-    """Carries Ethernet frames between sockets, as an old repeater did. No root, no port, no file."""
+    """A hub that copies Ethernet frames between sockets. It needs no root, port or file."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -23,7 +23,7 @@ class Hub:
         self._thread.start()
 
     def port(self) -> socket.socket:
-        """A socket of datagrams, one frame each; the caller's to close once QEMU has it."""
+        """Return a datagram socket, one frame per datagram. The caller closes it once QEMU has it."""
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         mine.setblocking(False)
         with self._lock:

@@ -1,4 +1,4 @@
-"""One running QEMU: started, watched, talked to, and gone without a trace when closed."""
+"""A running QEMU process: start, monitoring, control and cleanup."""
 
 from __future__ import annotations
 
@@ -8,29 +8,37 @@ import shlex
 import socket
 import tempfile
 import threading
+import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
-from harness.ignition import IgnitionConfig
+from harness.machine.boot import PRIMARY
+from harness.machine.channels import Channel, Use
+from harness.machine.guest_streams import GuestStreams
 from harness.machine.incidents import Incidents
-from harness.machine.initramfs import InitramfsChannel
 from harness.machine.journal import Journal
+from harness.machine.lines import LineLog
+from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
-from harness.machine.streams import FileSink, LineSplitter, StreamPump, Tail
-from harness.platform.qemu import argv, firmware, frozen
+from harness.machine.streams import FileSink, LineSplitter, Reader, Tail
+from harness.platform.qemu import argv, firmware, frozen, loopback
 from harness.platform.qemu.accel import Accelerator, find_qemu
-from harness.platform.qemu.diskargs import path_device
+from harness.platform.qemu.diskargs import device_id, path_device
+from harness.platform.qemu.events import QemuEvents
 from harness.platform.qemu.frozen import Frozen
+from harness.platform.qemu.given import GivenConfig
 from harness.platform.qemu.qmp import Qmp, QmpError, send_all
-from harness.platform.qemu.supplies import Sockets, Supplier, config_bytes
-from harness.platform.qemu.watch import Watch
+from harness.platform.qemu.resources import QemuResources
+from harness.platform.qemu.storage import Storage
 from harness.util.deadline import Deadline
 from harness.util.process import Child, spawn
+from harness.util.process_times import ProcessTimes
 
-# The first word of a row of `info usernet` about a connection the guest has taken.
+# First word of an `info usernet` row about a connection that the guest has accepted.
 _TAKEN = "TCP[ESTABLISHED]"
-_CHANNELS = ("qmp", "console", "journal", "initramfs")
+_LAST_EVENT_SECONDS = 2.0
 
 
 class QemuInstance:
@@ -39,123 +47,116 @@ class QemuInstance:
     def __init__(
         self,
         spec: MachineSpec,
-        ignition: IgnitionConfig | bytes | None,
+        given: GivenConfig,
+        storage: Storage,
         *,
         directory: Path,
         accelerator: Accelerator,
         deadline: Deadline,
-        freezing: Frozen | None = None,
-        resuming: Frozen | None = None,
-        pad_ignition: int | None = None,
     ) -> None:
-        """Start QEMU; raises ConfigError or InfrastructureError, leaving nothing behind.
-
-        With `freezing` RAM and disk are kept in files from the start, so that `freeze` is quick; with
-        `resuming` the machine goes on from there, on overlays of its own, or with both on the files of
-        `freezing`, which are copies then. `pad_ignition` is the size in bytes that the config is padded to.
-        """
-        self._pad_ignition = pad_ignition
+        """Start QEMU. Raises ConfigError or InfrastructureError, leaving nothing behind."""
         self._spec = spec
         self._directory = directory
-        self._incidents = Incidents()
-        self._console = Tail()
         self._port = 0
         self._killed = ""
         self._closing = False
+        self._qmp_ended = threading.Event()
         self._plugged = 0
-        self._freezing = freezing
-        self._resuming = resuming
+        self._first = ""
+        self._storage = storage
         find_qemu(spec.arch)
         directory.mkdir(parents=True, exist_ok=True)
-        self._watch = Watch(self._incidents, self._console)
-        self._journal = Journal(directory / "journal.txt", self._watch.journal)
+        self._streams = GuestStreams(spec.channels, directory)
         self._owned = ExitStack()
         try:
-            self._start(ignition, accelerator, deadline)
+            self._start(given, accelerator, deadline)
         except BaseException:
             self.close()
             raise
 
-    def _start(
-        self, ignition: IgnitionConfig | bytes | None, accelerator: Accelerator, deadline: Deadline
-    ) -> None:
+    def _start(self, given: GivenConfig, accelerator: Accelerator, deadline: Deadline) -> None:
         spec, owned = self._spec, self._owned
-        owned.callback(self._journal.close)
-        channels = {name: socket.socketpair() for name in _CHANNELS}
-        ours = {name: mine for name, (mine, _) in channels.items()}
-        for mine in ours.values():
-            owned.callback(mine.close)
-        self._pump = StreamPump(
-            self._directory.name, lambda error: self._watch.stream_error(error, self._directory)
-        )
-        owned.callback(self._pump.close)
-        self._typist = owned.enter_context(ours["console"].dup())
-        self._qmp = Qmp(owned.enter_context(ours["qmp"].dup()), self._watch.event)
-        initramfs = InitramfsChannel(self._directory / "ignition-virtio-dump.txt", self._incidents.report)
+        pairs = [(channel, *socket.socketpair()) for channel in spec.channels]
+        ours, theirs = socket.socketpair()
+        for end in (ours, *(mine for _, mine, _ in pairs)):
+            owned.callback(end.close)
+        guarded = loopback.connect(spec, owned)
+        owned.callback(self._streams.close)  # reads them to their ends before they are closed
+        console = next(mine for channel, mine, _ in pairs if channel.use is Use.CONSOLE)
+        self._typist = owned.enter_context(console.dup())
+        events = QemuEvents(self.incidents, self._streams.monitor)
+        self._qmp = Qmp(owned.enter_context(ours.dup()), events)
 
         watcher = threading.Thread(target=self._await_exit, name="qemu exit", daemon=True)
         with ExitStack() as handed_over:
-            theirs = {name: handed_over.enter_context(end) for name, (_, end) in channels.items()}
+            handed_over.enter_context(theirs)
+            channels = tuple((channel, handed_over.enter_context(end)) for channel, _, end in pairs)
             files = firmware.find(spec.firmware, spec.arch)
-            supplier = Supplier(
-                spec,
-                freezing=self._freezing,
-                resuming=self._resuming,
-                handed_over=handed_over,
-                owned=owned,
-            )
-            config = None
-            if ignition is not None:
-                config = config_bytes(spec, ignition, self._directory, pad_to=self._pad_ignition)
-            fds = supplier.open(Sockets(**theirs), config, files)
+            resources = QemuResources(spec, storage=self._storage, handed_over=handed_over, owned=owned)
+            config = given.to_bytes(spec, self._directory)
+            fds = resources.open(theirs, channels, config, files)
+            if guarded is not None:
+                fds = replace(
+                    fds, guard=tuple(handed_over.enter_context(end).fileno() for end in guarded.theirs)
+                )
             command = argv.build(
                 spec,
                 fds,
                 accelerator=accelerator,
                 firmware=files,
-                memory=supplier.memory(),
-                incoming=self._resuming is not None,
+                memory=self._storage.memory(),
+                incoming=self._storage.source is not None,
             )
-            (self._directory / "qemu-command.txt").write_text(shlex.join(command) + "\n")
+            (self._directory / "qemu-command.txt").write_text(
+                shlex.join(command) + "\n", encoding="utf-8", errors="surrogateescape"
+            )
             errors = handed_over.enter_context(tempfile.TemporaryFile())
             self._errors = os.dup(errors.fileno())
             owned.callback(os.close, self._errors)
             self._child: Child = spawn(
                 command, name="qemu", pass_fds=fds.all(), stdout=errors.fileno(), stderr=errors.fileno()
             )
+            self._times = ProcessTimes(self._child.pid)
             watcher.start()
-            owned.callback(watcher.join)  # it reads what QEMU said last
+            owned.callback(watcher.join)  # it reads QEMU's last output
             owned.callback(self._child.stop)
         owned.callback(self._quit)
 
-        self._pump.attach(ours["qmp"], LineSplitter(self._qmp.feed_line), self._on_qmp_end)
-        self._pump.attach(ours["console"], FileSink(self._directory / "console.txt"), self._watch.console)
-        kept = [FileSink(self._freezing.journal)] if self._freezing else []
-        self._pump.attach(ours["journal"], *kept, LineSplitter(self._journal.add_line))
-        self._pump.attach(ours["initramfs"], initramfs)
+        pump = self._streams.pump
+        pump.attach(ours, LineSplitter(self._qmp.feed_line), self._on_qmp_end)
+        for channel, mine, _ in pairs:
+            pump.attach(mine, *self._kept(channel), *self._streams.readers(channel))
+        if guarded is not None:
+            pump.attach(guarded.frames, guarded.guard)
         try:
             self._qmp.negotiate(deadline.sub(30))
             if spec.network:
                 self._port = self._forwarded_port(deadline)
-            if self._resuming is not None:
-                self._resume(self._resuming, deadline)
+            if self._storage.source is not None:
+                self._resume(self._storage.source, deadline)
             self._qmp.execute("cont", deadline=deadline)
         except InfrastructureError as error:
             if error.cause == "qemu-exited":
                 raise self._died("QEMU did not start") from None
             raise
 
+    def _kept(self, channel: Channel) -> list[Reader]:
+        """Return the readers that keep a channel's data in a template for its clones."""
+        if channel.use is Use.JOURNAL and self._storage.target is not None:
+            return [FileSink(self._storage.target.journal)]
+        return []
+
     def freeze(self, deadline: Deadline) -> None:
-        """Bring the machine to rest in the files it was started on."""
-        if self._freezing is None:
+        """Freeze the machine into the files it was started on."""
+        if self._storage.target is None:
             raise ValueError("this machine was not started to be frozen")
-        frozen.save(self._qmp, self._freezing, deadline)
+        frozen.save(self._qmp, self._storage.target, deadline)
 
     def _resume(self, template: Frozen, deadline: Deadline) -> None:
-        """Take over the template's state, and remember what it had logged."""
+        """Load the template's state, and add what it had logged."""
         frozen.load(self._qmp, template, deadline)
         for line in template.journal.read_bytes().splitlines():
-            self._journal.preload_line(line)
+            self.journal.preload_line(line)
 
     def _forwarded_port(self, deadline: Deadline) -> int:
         table = self._qmp.hmp("info usernet", deadline=deadline)
@@ -167,13 +168,16 @@ class QemuInstance:
     def _on_qmp_end(self, data: bytes) -> None:
         if not data:
             self._qmp.feed_end()
+            self._qmp_ended.set()
 
     def _await_exit(self) -> None:
-        """Tell waiters at once when QEMU ends that nobody asked to end."""
+        """Report at once when QEMU ends without having been asked to."""
         while self._child.wait(3600) is None:
             continue
         if not self._closing:
-            self._watch.host(
+            # Its last event may still be on the way, and names the cause.
+            self._qmp_ended.wait(_LAST_EVENT_SECONDS)
+            self._streams.monitor.host(
                 "qemu-exited", self._died("QEMU ended while its guest was needed").message, "QEMU"
             )
 
@@ -183,9 +187,9 @@ class QemuInstance:
         self._child.wait(5)
         said = os.pread(self._errors, 4000, 0).decode(errors="replace").strip()
         words = f"{summary}: it {self._child.describe_exit()}" + (f", saying: {said}" if said else "")
-        return InfrastructureError(words, cause="qemu-exited", evidence=self._console.text(5))
+        return InfrastructureError(words, cause="qemu-exited", evidence=self.console.text(5))
 
-    # The Instance protocol
+    # The Instance protocol, and plug_nic for private networks
 
     @property
     def spec(self) -> MachineSpec:
@@ -197,19 +201,29 @@ class QemuInstance:
 
     @property
     def console(self) -> Tail:
-        return self._console
+        return self._streams.console
 
     @property
     def journal(self) -> Journal:
-        return self._journal
+        return self._streams.journal
 
     @property
     def incidents(self) -> Incidents:
-        return self._incidents
+        return self._streams.incidents
+
+    def lines(self, channel: str) -> LineLog:
+        return self._streams.lines(channel)
 
     @property
     def running(self) -> bool:
         return self._child.running
+
+    @property
+    def cpu_seconds(self) -> float:
+        return self._times.used
+
+    def clock(self) -> float:
+        return time.monotonic() - self._times.waited
 
     @property
     def pid(self) -> int:
@@ -220,14 +234,14 @@ class QemuInstance:
         return self._qmp
 
     @property
-    def ssh_endpoint(self) -> tuple[str, int]:
-        return ("127.0.0.1", self._port)
+    def ssh_route(self) -> SshRoute:
+        return SshRoute("127.0.0.1", self._port)
 
-    def ssh_taken(self) -> bool:
+    def ssh_accepted(self) -> bool:
         try:
             table = self._qmp.hmp("info usernet", deadline=Deadline(10))
         except InfrastructureError:
-            return False  # QEMU is ending; its watcher will say so
+            return False  # QEMU is ending, which its watcher reports
         return _TAKEN in table
 
     def type_console(self, data: bytes) -> None:
@@ -250,8 +264,30 @@ class QemuInstance:
             raise ConfigError("this machine has no display", hint="ask for one: display=True") from error
 
     def unplug_disk_path(self, disk: int = 0, path: int = 0) -> None:
-        """Take away one path to a multipath disk; disk 0 is the primary one."""
+        """Remove one path to a multipath disk; disk 0 is the primary one."""
         self._qmp.execute("device_del", deadline=Deadline(10), id=path_device(disk, path))
+
+    def boot_first(self, device: str) -> None:
+        """From the next reset on, have the firmware try this device before all others."""
+        if self._first:
+            self._set_boot_index(self._first, self._spec.boot_index(self._first))
+        self._set_boot_index(device, 0)
+        self._first = device
+
+    def _set_boot_index(self, device: str, index: int | None) -> None:
+        several = device == PRIMARY and self._spec.primary_disk.multipath
+        name = path_device(0, 0) if several else device_id(device)
+        value = -1 if index is None else index
+        try:
+            self._qmp.execute(
+                "qom-set",
+                deadline=Deadline(10),
+                path=f"/machine/peripheral/{name}",
+                property="bootindex",
+                value=value,
+            )
+        except QmpError as error:
+            raise ConfigError(f"the machine cannot boot from {device!r}: {error.description}") from error
 
     def plug_nic(self, peer: socket.socket, mac: str) -> None:
         """Add a NIC whose frames are datagrams on a socket connected to `peer`."""
@@ -278,15 +314,15 @@ class QemuInstance:
             raise DeadlineExceeded(
                 "waiting for the machine to power off",
                 seconds=deadline.elapsed,
-                last_seen=self._console.text(1),
+                last_seen=self.console.text(1),
             )
 
     def _quit(self) -> None:
-        """SIGKILL is enough: overlays are nameless and nothing of the guest is kept."""
+        """End QEMU. SIGKILL is enough: overlays are nameless and nothing of the guest is kept."""
         self._closing = True
         self._child.stop()
 
     def close(self) -> None:
-        """End QEMU, drain its streams to their files, close everything. May be called again."""
+        """End QEMU, drain its streams to their files and close everything. May be called again."""
         self._closing = True
         self._owned.close()

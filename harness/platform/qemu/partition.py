@@ -1,15 +1,14 @@
-"""One partition inside a disk image: found by its label, copied out, and changed in place."""
+"""Partitions inside a disk image: found by label, copied out, changed in place."""
 
 from __future__ import annotations
 
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from harness.errors import ConfigError
-from harness.platform.qemu.disks import through_descriptor
+from harness.platform.qemu.disks import overwrite, through_descriptor
 from harness.util.process import run_tool
 
 _TABLE_BYTES = 64 * 1024
@@ -20,7 +19,7 @@ _SIGNATURE = b"EFI PART"
 
 @dataclass(frozen=True)
 class Partition:
-    """A GPT entry; bytes from the start of the disk."""
+    """A GPT entry. Offset and size are bytes, from the start of the disk."""
 
     name: str
     offset: int
@@ -39,7 +38,7 @@ class Table:
 
 
 def read_table(overlay: int) -> Table:
-    """The table of a qcow2 image given as an open file. Raises ConfigError where there is none."""
+    """Read the table of a qcow2 image given as an open file. Raises ConfigError when it has none."""
     head = copy_out(overlay, Partition("", 0, _TABLE_BYTES))
     try:
         table = parse_table(os.pread(head, _TABLE_BYTES, 0))
@@ -51,7 +50,7 @@ def read_table(overlay: int) -> Table:
 
 
 def parse_table(head: bytes) -> Table | None:
-    """From the first 64 KiB of a disk; None when that is no GPT."""
+    """Parse the first 64 KiB of a disk. Returns None when they hold no GPT."""
     for sector in (512, 4096):
         header = head[sector : sector + 92]
         if not header.startswith(_SIGNATURE):
@@ -71,7 +70,7 @@ def parse_table(head: bytes) -> Table | None:
 
 
 def copy_out(overlay: int, partition: Partition) -> int:
-    """The partition's content as an anonymous, sparse file in memory; the caller closes it."""
+    """Copy the partition to an anonymous, sparse file in memory; the caller closes it."""
     copy = os.memfd_create("kola-partition")
     try:
         source = _window(overlay, partition.offset, partition.size)
@@ -86,7 +85,7 @@ def copy_out(overlay: int, partition: Partition) -> int:
 
 
 def duplicate(copy: int) -> int:
-    """Another anonymous file with the same content; the caller closes it."""
+    """Copy to another anonymous file; the caller closes it."""
     twin = os.memfd_create("kola-partition")
     os.ftruncate(twin, os.fstat(copy).st_size)
     for start, end in _extents(copy):
@@ -96,29 +95,16 @@ def duplicate(copy: int) -> int:
 
 
 def write_back(overlay: int, partition: Partition, before: int, after: int) -> int:
-    """Write the blocks that differ between two copies into the overlay; how many bytes that were."""
-    written = 0
-    with ExitStack() as owned:
-        commands: list[str] = []
-        sources: list[int] = []
-        for offset, data in differences(before, after):
-            source = os.memfd_create("kola-changed")
-            owned.callback(os.close, source)
-            os.write(source, data)
-            sources.append(source)
-            where = f"{partition.offset + offset} {len(data)}"
-            commands += ["-c", f"write -q -s {through_descriptor(source)} {where}"]
-            written += len(data)
-        if commands:
-            run_tool(
-                ["qemu-io", "-f", "qcow2", *commands, through_descriptor(overlay)],
-                pass_fds=[overlay, *sources],
-            )
-    return written
+    """Write the blocks that differ between two copies into the overlay; return the number of bytes
+    written.
+    """
+    return overwrite(
+        overlay, ((partition.offset + offset, data) for offset, data in differences(before, after))
+    )
 
 
 def differences(before: int, after: int) -> Iterator[tuple[int, bytes]]:
-    """Runs of changed blocks. A block that became a hole is not seen: file systems leave none."""
+    """Yield runs of changed blocks. A block that became a hole is missed, but file systems make none."""
     run_start, run = 0, bytearray()
     for start, end in _extents(after):
         for chunk in range(start, end, _CHUNK):

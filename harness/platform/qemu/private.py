@@ -1,4 +1,4 @@
-"""Several machines on one network that nobody else is on: addresses, and names for them."""
+"""A private network of several machines: addresses and names."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from harness.machine.machine import Machine
 from harness.platform.qemu.hub import Hub
+from harness.platform.qemu.instance import QemuInstance
 
 _PROFILE = "/etc/NetworkManager/system-connections/kola-private.nmconnection"
 _ADDRESS_SECONDS = 60
 
 
 def address(number: int) -> str:
-    """The address of the machine of this number, from 1."""
+    """Return the address of the machine of this number, from 1."""
     return f"10.99.0.{number}"
 
 
@@ -21,19 +22,20 @@ def name(number: int) -> str:
     return f"node{number}"
 
 
-class PrivateNetwork:
-    """Lives as long as its hub; machines must be NetworkManager's, as NestOS's are.
+class QemuPrivateNetwork:
+    """Implements harness.platform.base.PrivateNetwork by a hub in this process.
 
-    The NIC is plugged in after boot, so that clones of one template can have different ones.
+    The NIC is plugged in after boot, so that clones of one template can have different ones. NetworkManager
+    must run in the guest, as it does in NestOS.
     """
 
     def __init__(self) -> None:
         self._hub = Hub()
 
     def connect(self, machines: Sequence[Machine]) -> None:
-        """Give each machine a NIC, its address and its name, and tell all of them all names.
+        """Give each machine a NIC, an address and a name on this network, and tell every machine all names.
 
-        All this stays through reboots. Raises what Machine.run raises, DeadlineExceeded.
+        The settings survive reboots. Raises what Machine.run raises, DeadlineExceeded.
         """
         everyone = range(1, len(machines) + 1)
         hosts = "".join(f"{address(number)} {name(number)}\n" for number in everyone)
@@ -44,13 +46,19 @@ class PrivateNetwork:
 
     def _introduce(self, machine: Machine, number: int, hosts: str) -> None:
         mac = f"52:55:00:d1:57:{number:02x}"
-        # The profile comes first: NetworkManager would ask an unknown NIC's network for an address.
+        # The profile comes first: on an unknown NIC, NetworkManager would ask for an address by DHCP.
         machine.run(_script(number, hosts), sudo=True, input=_profile(mac, number)).check()
         with self._hub.port() as port:
-            machine.instance.plug_nic(port, mac)
+            _qemu(machine).plug_nic(port, mac)
 
     def close(self) -> None:
         self._hub.close()
+
+
+def _qemu(machine: Machine) -> QemuInstance:
+    if not isinstance(machine.instance, QemuInstance):
+        raise TypeError(f"{type(machine.instance).__name__} is not a machine of this platform")
+    return machine.instance
 
 
 def _script(number: int, hosts: str) -> str:

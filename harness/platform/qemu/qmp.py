@@ -16,7 +16,7 @@ from harness.util.deadline import Deadline
 
 
 class QmpError(InfrastructureError):
-    """QEMU refused a command; `error_class` and `description` are its own words."""
+    """Raised when QEMU refuses a command. `error_class` and `description` are QEMU's."""
 
     def __init__(self, command: str, error_class: str, description: str) -> None:
         self.error_class = error_class
@@ -25,7 +25,10 @@ class QmpError(InfrastructureError):
 
 
 class Qmp:
-    """Commands in any thread; answers and events arrive through `feed_line`, in the stream's thread."""
+    """A QMP client.
+
+    Any thread executes commands; `feed_line` takes answers and events in the stream's thread.
+    """
 
     def __init__(self, writer: socket.socket, on_event: Callable[[str, dict[str, Any]], None]) -> None:
         self._writer = writer
@@ -50,7 +53,7 @@ class Qmp:
             waiting.set_result(message)
 
     def feed_end(self) -> None:
-        """The connection is gone: whoever waits is told so."""
+        """Record the end of the connection; commands under way fail."""
         with self._lock:
             self._closed = True
             pending = [self._greeting, *self._waiting.values()]
@@ -66,7 +69,7 @@ class Qmp:
         self.execute("qmp_capabilities", deadline=deadline)
 
     def execute(self, command: str, *, deadline: Deadline, **arguments: Any) -> Any:
-        """Run one command and return its `return` value; QmpError when QEMU refuses.
+        """Execute a command and return its `return` value. Raises QmpError when QEMU refuses.
 
         Underscores in argument names become dashes, as QMP spells them.
         """
@@ -91,12 +94,15 @@ class Qmp:
         return reply["return"]
 
     def send_descriptor(self, name: str, descriptor: int, *, deadline: Deadline) -> None:
-        """Hand QEMU an open file under a name (getfd); it travels with the command (SCM_RIGHTS)."""
+        """Pass QEMU an open file under a name (getfd).
+
+        The descriptor travels with the command (SCM_RIGHTS).
+        """
         self._descriptor = descriptor
         self.execute("getfd", deadline=deadline, fdname=name)
 
     def hmp(self, line: str, *, deadline: Deadline) -> str:
-        """A human-monitor command, for what QMP has no command for."""
+        """Execute a command of the human monitor, for functions that QMP lacks."""
         return str(self.execute("human-monitor-command", deadline=deadline, command_line=line)).replace(
             "\r", ""
         )
@@ -109,7 +115,7 @@ class Qmp:
 
 
 def send_all(target: socket.socket, data: bytes, deadline: Deadline) -> None:
-    """Write to a non-blocking socket, waiting for room as long as the deadline allows."""
+    """Write to a non-blocking socket, waiting for space within the deadline."""
     view = memoryview(data)
     while view:
         try:

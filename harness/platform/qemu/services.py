@@ -1,4 +1,4 @@
-"""The services of this host that a guest reaches, as words of `-netdev user`."""
+"""The services of this host that a guest reaches, as options of `-netdev user`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from harness.util.process import require
 
 CONNECTOR = "socat"
 _LINGER = 60
-"""Seconds an answer may take once the guest has said all it had to say (half-close)."""
+"""Seconds that an answer may take once the guest has sent everything (half-close)."""
 
 
 def words(spec: MachineSpec) -> str:
-    """Options to append, each after a comma; empty without services.
+    """Return options to append, each after a comma; empty without services.
 
-    Raises ConfigError without the connector: QEMU runs one for each connection, since the other form of
+    Raises ConfigError without the connector, socat. QEMU runs one for each connection: the other form of
     guestfwd, a character device, is a single stream and would serve one connection at a time.
     """
     reachable = spec.reachable
@@ -26,6 +26,6 @@ def words(spec: MachineSpec) -> str:
 
 
 def _rule(forward: GuestForward) -> str:
-    # Standard error is the guest's connection too: what socat has to complain of is not for the guest.
+    # Standard error would go to the guest's connection; socat's complaints are not for the guest.
     command = f"{CONNECTOR} -lf /dev/null -t {_LINGER} - ABSTRACT-CONNECT:{forward.socket}"
     return f"tcp:{forward.address}:{forward.port}-cmd:{command}"

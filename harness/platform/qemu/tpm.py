@@ -1,4 +1,4 @@
-"""An emulated TPM 2.0 (swtpm) whose state lives in memory and ends with it."""
+"""An emulated TPM 2.0 (swtpm) whose state lives in memory."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _ARGUMENT = {"x86_64": "tpm-tis", "aarch64": "tpm-tis-device"}
 
 
 def available() -> bool:
-    """Whether this host has swtpm."""
+    """Return True when this host has swtpm."""
     return shutil.which("swtpm") is not None
 
 
 def start(owned: ExitStack) -> socket.socket:
-    """Start swtpm for one machine; the socket returned is QEMU's end of the control channel.
+    """Start swtpm for one machine and return QEMU's end of the control channel, which the caller closes.
 
-    The child goes on `owned`, the socket is the caller's to close. Raises ConfigError without swtpm.
+    The child goes on `owned`. Raises ConfigError without swtpm.
     """
     require("swtpm", package="swtpm")
     theirs, ours = socket.socketpair()
-    # An anonymous file: nothing on disk, nothing left whoever is killed.
+    # An anonymous file leaves nothing on disk, whichever process is killed.
     state = os.memfd_create("kola-tpm")
     try:
         # fmt: off
@@ -48,7 +48,7 @@ def start(owned: ExitStack) -> socket.socket:
 
 
 def arguments(arch: str, control: int) -> list[str]:
-    """QEMU's arguments for a TPM whose control channel is the descriptor `control`."""
+    """Return QEMU's arguments for a TPM whose control channel is the descriptor `control`."""
     return [
         "-chardev", f"socket,id=tpm,fd={control}",
         "-tpmdev", "emulator,id=tpm0,chardev=tpm",

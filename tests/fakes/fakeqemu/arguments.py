@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 _FLAGS = frozenset({"-S", "-nodefaults", "-no-user-config", "-no-reboot", "-nographic", "-snapshot"})
 # fmt: off
@@ -16,7 +17,7 @@ _VALUED = frozenset({
 
 
 class BadUsage(Exception):
-    """What QEMU would print before it exits with status 1."""
+    """A usage error that QEMU prints before it exits with status 1."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ def parse(argv: list[str]) -> Arguments:
     serial = next((text.removeprefix("chardev:") for text in every("-serial")), None)
     devices = [_words(text) for text in every("-device")]
     ports = {words["name"]: chardevs[words["chardev"]] for words in devices if words[""] == "virtserialport"}
+    for memory in (_words(text) for text in every("-object")):
+        if "mem-path" in memory and not Path(memory["mem-path"]).parent.is_dir():
+            raise BadUsage(f"can't open backing store {memory['mem-path']}: No such file or directory")
     configs = [_words(text) for text in every("-fw_cfg")]
     forward = re.search(r"hostfwd=tcp:127\.0\.0\.1:0-:(\d+)", " ".join(every("-netdev")))
     return Arguments(
@@ -75,9 +79,9 @@ def _options(argv: list[str]) -> list[tuple[str, str]]:
 
 
 def _words(text: str) -> dict[str, str]:
-    """`kind,key=value,…`; the word without a key is found under the empty one."""
+    """`kind,key=value,…`; the word without a key is found under the empty one. `,,` is a comma in a value."""
     words = {}
-    for word in text.split(","):
-        key, equals, value = word.partition("=")
+    for word in text.replace(",,", "\0").split(","):
+        key, equals, value = word.replace("\0", ",").partition("=")
         words[key if equals else ""] = value if equals else words.get("", key)
     return words

@@ -1,4 +1,4 @@
-"""One boot: the lines it prints, the messages it logs, and the point at which it goes wrong."""
+"""A boot of the fake guest: console lines, journal messages, and the point of failure."""
 
 from __future__ import annotations
 
@@ -60,12 +60,25 @@ class BootRun:
         if fault == "qemu-exit":
             guest.end(1, "qemu-system-x86_64: fake: the plan wants it to die at boot")
         for text in self._boot.console:
-            guest.console.line(text)
+            self._say(text)
         for text in self._boot.journal:
             guest.log(text)
+        if self._boot.then:
+            guest.act(self._boot.then)
+        if self._boot.then or fault == "stall":
+            return
         if self._boot.delay and self._stopped.wait(self._boot.delay):
             return
         self._finish(fault)
+
+    def _say(self, text: str) -> None:
+        word, _, rest = text.partition(" ")
+        if word == "port":
+            self._guest.signal(*rest.split(" ", 1))
+        elif word == "pause":
+            self._stopped.wait(float(rest))
+        else:
+            self._guest.console.line(text)
 
     def _initramfs_failure(self) -> None:
         guest = self._guest

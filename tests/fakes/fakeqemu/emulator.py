@@ -14,7 +14,7 @@ from fakeqemu.channels import Channel, Console, JournalPort
 from fakeqemu.forward import Forward
 from fakeqemu.guest import Guest
 from fakeqemu.plan import Plan
-from fakeqemu.qmp import QmpServer, read_state, screendump, write_state
+from fakeqemu.qmp import QmpServer, Refused, read_state, screendump, write_state
 from fakeqemu.shell import Shell
 from fakeqemu.terminal import converse
 
@@ -34,6 +34,8 @@ def run(given: Arguments, plan: Plan) -> None:
         on_event=lambda name, data: server.event(name, data),
         end=end,
     )
+    ports = {name: Channel(fd) for name, fd in given.ports.items() if fd not in _streams(given, initramfs)}
+    guest.signal = lambda port, line: ports[port].send(line.encode() + b"\n")
     network = _Network(guest)
     if given.guest_port is not None:
         guest.forward = Forward(given.guest_port, network.serve)
@@ -49,6 +51,11 @@ def run(given: Arguments, plan: Plan) -> None:
     server.serve()
 
 
+def _streams(given: Arguments, initramfs: int | None) -> tuple[int | None, ...]:
+    """The ports that carry more than signals."""
+    return (given.ports.get("mantlejournal"), initramfs)
+
+
 def end(status: int, last_word: str) -> None:
     if last_word:
         print(last_word, file=sys.stderr, flush=True)
@@ -56,7 +63,7 @@ def end(status: int, last_word: str) -> None:
 
 
 class _Power:
-    """What the machine protocol can do to the guest."""
+    """The power operations of QMP on the guest."""
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
@@ -74,6 +81,8 @@ class _Power:
             "system_powerdown": lambda words: self._guest.shut_down(),
             "quit": lambda words: end(0, ""),
             "screendump": screendump,
+            "netdev_add": lambda words: None,
+            "device_add": lambda words: None,
         }
 
     def already_booted(self) -> None:
@@ -118,6 +127,8 @@ class _Migration:
         }
 
     def _save(self, words: dict[str, Any]) -> None:
+        if not self._guest.plan.freezes:
+            raise Refused("State blocked by a device")
         write_state(self._descriptor(words["uri"]), self._guest.frozen())
         self._status = "completed"
 

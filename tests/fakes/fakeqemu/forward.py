@@ -59,7 +59,7 @@ class Forward:
             self._serve(connected)
 
     def table(self) -> str:
-        """As `info usernet` prints it."""
+        """Return the connections in the format of `info usernet`."""
         with self._lock:
             held = "SYN_SENT" if self._state == SILENT else "ESTABLISHED"
             connections = [(held, one) for one in self._held]

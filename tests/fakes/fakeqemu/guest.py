@@ -48,7 +48,9 @@ class Guest:
         self.drop_connections: Callable[[], None] = lambda: None
         self.forget_connections: Callable[[], None] = lambda: None
         self.wait_for_sshd: Callable[[], None] = lambda: None
+        self.signal: Callable[[str, str], None] = lambda port, line: None
         self.running = threading.Event()
+        self.starved = threading.Event()
         self.network_up = threading.Event()
         self._boots = 0
         self._boot: BootRun | None = None
@@ -64,7 +66,7 @@ class Guest:
         self._boot.start()
 
     def frozen(self) -> dict[str, Any]:
-        """All a clone has to remember."""
+        """The state that a clone keeps."""
         files = {path: base64.b64encode(content).decode() for path, content in self.files.contents().items()}
         return {"boot_id": self.boot_id, "keys": self.keys, "files": files, "units": self.units}
 
@@ -116,7 +118,7 @@ class Guest:
         self.network(SILENT)
 
     def act(self, action: str) -> None:
-        """What a plan's command lets happen once it has been answered."""
+        """Do what a plan's command triggers after its answer."""
         match action:
             case "panic":
                 self.panic()
@@ -132,6 +134,11 @@ class Guest:
                 self.running.clear()
             case "poweroff":
                 self.shut_down()
+            case "sshd-stops":
+                self.network(REFUSING)
+                self.drop_connections()
+            case "starve":
+                self.starved.set()
             case "silence":
                 self.network(SILENT)
                 self.drop_connections()

@@ -1,4 +1,4 @@
-"""What the guest takes from its Ignition config: users' keys, and files from data URLs."""
+"""The parts of the Ignition config that the fake guest applies: users' keys, files from data URLs."""
 
 from __future__ import annotations
 

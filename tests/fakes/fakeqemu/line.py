@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class GuestLine:
-    """What paramiko takes for a socket. A guest that stands still neither reads nor answers."""
+    """A socket-like object for paramiko. A frozen guest neither reads nor answers."""
 
     def __init__(self, connected: socket.socket, guest: Guest) -> None:
         self.connected = connected

@@ -1,4 +1,4 @@
-"""One grey pixel."""
+"""A screenshot: one grey pixel."""
 
 import struct
 import zlib

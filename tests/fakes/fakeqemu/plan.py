@@ -1,4 +1,4 @@
-"""What the stand-in is told to do: the JSON file named by $KOLA_FAKE_PLAN, checked key by key."""
+"""The plan of the stand-in: the JSON file named by $KOLA_FAKE_PLAN, checked key by key."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ FAULTS = (
     "emergency-shell",
     "initramfs",
     "silence",
+    "stall",
     "no-dhcp",
     "sshd-refuses",
     "sshd-mute",
@@ -31,6 +32,8 @@ ACTIONS = (
     "poweroff",
     "host-disk-full",
     "silence",
+    "sshd-stops",
+    "starve",
 )
 
 
@@ -46,21 +49,26 @@ class Exit:
 
 @dataclass(frozen=True)
 class Boot:
-    """One boot of the guest. Console lines and journal messages are added to the usual ones."""
+    """A boot of the guest. Console lines and journal messages are added to the usual ones.
+
+    A console line that begins with `port NAME ` goes to that virtio port instead, and `pause SECONDS` waits.
+    `then` is done afterwards.
+    """
 
     fault: str = ""
     delay: float = 0.0
     console: tuple[str, ...] = ()
     journal: tuple[str, ...] = ()
+    then: str = ""
     keep_boot_id: bool = False
 
 
 @dataclass(frozen=True)
 class Override:
-    """How a command is answered whose line contains the regular expression `match`.
+    """The answer to a command whose line contains the regular expression `match`.
 
-    `size` adds that many bytes of output, -1 endless output; `then` happens after the output is sent;
-    after `times` uses it no longer applies.
+    `size` adds that many bytes of output, -1 endless output; `journal_late` comes a second after the answer;
+    `then` happens after the output is sent; after `times` uses it no longer applies.
     """
 
     match: str
@@ -72,13 +80,14 @@ class Override:
     hang: bool = False
     console: tuple[str, ...] = ()
     journal: tuple[str, ...] = ()
+    journal_late: tuple[str, ...] = ()
     then: str = ""
     times: int = 1 << 30
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Without any key: a healthy guest that takes the key it was given."""
+    """The whole plan. Without any key it describes a healthy guest that accepts its SSH key."""
 
     exit_at_start: Exit | None = None
     kvm: bool = False
@@ -96,6 +105,7 @@ class Plan:
     units: dict[str, dict[str, str]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     disk_full: bool = False
+    freezes: bool = True
     open_ports: tuple[int, ...] = (22,)
 
     def boot(self, number: int) -> Boot:
@@ -136,6 +146,7 @@ def parse(document: dict[str, Any]) -> Plan:
     _one_of(plan.qmp, ("answers", "silent", "deaf"))
     for boot in plan.boots:
         _one_of(boot.fault, FAULTS)
+        _one_of(boot.then, ACTIONS)
     for command in plan.commands:
         _one_of(command.then, ACTIONS)
     return plan

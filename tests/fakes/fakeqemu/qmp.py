@@ -38,7 +38,7 @@ class QmpServer:
         self.descriptors: dict[str, int] = {}
 
     def serve(self) -> None:
-        """Until the other side closes; then wait for ever, as QEMU runs on without its monitor."""
+        """Serve until the other side closes, then wait for ever, as QEMU runs on without its monitor."""
         if self._channel.socket is not None:
             if self._mode != "silent":
                 self._send(GREETING)

@@ -1,4 +1,4 @@
-"""What a command of the guest answers."""
+"""The answer of a command in the guest."""
 
 from __future__ import annotations
 

@@ -9,6 +9,14 @@ import paramiko
 from fakeqemu.files import Files
 
 
+class SftpServer(paramiko.SFTPServer):
+    """Ends as OpenSSH's server does, with an exit status, which scp asks for."""
+
+    def finish_subsystem(self) -> None:
+        self.sock.send_exit_status(0)
+        super().finish_subsystem()
+
+
 class SftpFiles(paramiko.SFTPServerInterface):
     def __init__(self, server: paramiko.ServerInterface, *args: Any, files: Files, **more: Any) -> None:
         super().__init__(server, *args, **more)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +49,7 @@ class Shell:
         planned = self._planned(line)
         if planned is not None:
             return planned
-        if "is-system-running --wait" in line and "@state" in line:
+        if "is-system-running" in line and "@state" in line:
             return health(self._guest)
         if line == "cat":
             return Reply(stdout=stdin())
@@ -76,10 +77,9 @@ class Shell:
                 for text in entry.console:
                     self._guest.console.line(text)
                 for text in entry.journal:
-                    daemon = re.match(r"(systemd-\w+): ", text)
-                    self._guest.log(
-                        text[daemon.end() :] if daemon else text, identifier=daemon[1] if daemon else "kernel"
-                    )
+                    self._log(text)
+                for text in entry.journal_late:
+                    threading.Timer(1.0, self._log, [text]).start()
                 return Reply(
                     status=entry.status,
                     stdout=entry.stdout,
@@ -90,6 +90,11 @@ class Shell:
                     then=entry.then,
                 )
         return None
+
+    def _log(self, text: str) -> None:
+        daemon = re.match(r"(systemd(?:-\w+)?): ", text)
+        message, identifier = (text[daemon.end() :], daemon[1]) if daemon else (text, "kernel")
+        self._guest.log(message, identifier=identifier)
 
     def _cat(self, words: list[str]) -> Reply:
         if words == [BOOT_ID]:
@@ -142,8 +147,8 @@ class Shell:
 
 
 def _logged(text: str) -> tuple[str, str]:
-    """Who logs and what: the kernel, unless a daemon of systemd's stands before it."""
-    daemon = re.match(r"(systemd-\w+): ", text)
+    """The sender and text of a message: the kernel unless a systemd daemon is named."""
+    daemon = re.match(r"(systemd(?:-\w+)?): ", text)
     return (daemon[1], text[daemon.end() :]) if daemon else ("kernel", text)
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fakeqemu.forward import reset
 from fakeqemu.line import GuestLine
 from fakeqemu.reply import Reply
-from fakeqemu.sftp import SftpFiles
+from fakeqemu.sftp import SftpFiles, SftpServer
 from fakeqemu.shell import Shell
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Sshd:
         line = GuestLine(connected, self._guest)
         transport = paramiko.Transport(line)
         transport.add_server_key(self._host_key())
-        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, SftpFiles, files=self._guest.files)
+        transport.set_subsystem_handler("sftp", SftpServer, SftpFiles, files=self._guest.files)
         with self._lock:
             self._transports = [known for known in self._transports if known.is_active()]
             self._transports.append(transport)
@@ -71,7 +71,7 @@ class Sshd:
         return self._drops >= 0
 
     def forget_connections(self) -> None:
-        """As a guest that was reset: silent now, and RST to whatever comes once it is up again."""
+        """Behave like a guest after a reset: silent now, RST for old connections once it is up again."""
         with self._lock:
             ending, self._transports = self._transports, []
         for transport in ending:
@@ -102,8 +102,57 @@ class _Session(paramiko.ServerInterface):
         self._user = username
         return paramiko.AUTH_SUCCESSFUL if self._sshd.accepts(username, key) else paramiko.AUTH_FAILED
 
+    def check_global_request(self, kind: str, message: paramiko.Message) -> bool:
+        if self._guest.starved.is_set():
+            threading.Event().wait()  # with this thread, nothing on this connection is answered any more
+        return False
+
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_UNKNOWN_CHANNEL_TYPE
+
+    def check_channel_pty_request(
+        self,
+        channel: paramiko.Channel,
+        term: bytes,
+        width: int,
+        height: int,
+        pixelwidth: int,
+        pixelheight: int,
+        modes: bytes,
+    ) -> bool:
+        return True
+
+    def check_channel_env_request(self, channel: paramiko.Channel, name: bytes, value: bytes) -> bool:
+        return False
+
+    def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
+        threading.Thread(target=self._converse, args=[channel], name="login", daemon=True).start()
+        return True
+
+    def _converse(self, channel: paramiko.Channel) -> None:
+        """A login shell on a terminal: echoes keys, and runs each line. `exit` ends it."""
+        prompt, line = f"{self._user}@fake:~$ ".encode(), b""
+        try:
+            channel.sendall(prompt)
+            while keys := channel.recv(1024):
+                for key in (keys[at : at + 1] for at in range(len(keys))):
+                    if key not in b"\r\n":
+                        channel.sendall(key)
+                        line += key
+                        continue
+                    reply = self._shell.run(line.decode(errors="replace"), self._user, lambda: b"")
+                    channel.sendall(b"\r\n" + reply.output.replace(b"\n", b"\r\n"))
+                    if reply.then:
+                        self._guest.act(reply.then)
+                    if line.split()[:1] == [b"exit"]:
+                        channel.send_exit_status(reply.status)
+                        channel.close()
+                        return
+                    line = b""
+                    channel.sendall(prompt)
+            channel.close()
+        except (OSError, EOFError, paramiko.SSHException):
+            channel.close()
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         job = (channel, command.decode(errors="replace"))

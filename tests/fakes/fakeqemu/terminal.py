@@ -7,7 +7,7 @@ from fakeqemu.shell import Shell
 
 
 def converse(console: Console, shell: Shell) -> None:
-    """Until the other side closes. The first line typed is the user's name; no password is asked."""
+    """Serve a login until the other side closes. The first line is the user's name; no password is asked."""
     if console.socket is None:
         return
     user, line = "", b""

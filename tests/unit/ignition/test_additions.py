@@ -1,4 +1,4 @@
-"""What the harness adds: valid by itself, and in its place once merged."""
+"""The harness's additions are valid by themselves and after merging."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ ALL = {
     "ssh_access": additions.ssh_access("nest", "ssh-ed25519 AAAA run\n"),
     "host_key": additions.host_key(PEM, "ssh-ed25519 BBBB"),
     "journal_stream": additions.journal_stream(),
-    "journal_export": additions.journal_stream("com.example.a-b", "export"),
+    "journal_elsewhere": additions.journal_stream("com.example.a-b"),
     "autologin": additions.autologin("nest"),
     "debug": additions.debug_systemd_unit("systemd-udevd"),
     "files": additions.kola_files([GuestFile(path="/f", content=b"\x00" * 9000, mode=0o755, user="nest")]),
-    "hostname": additions.hostname("one"),
     "unit": additions.unit("a.service", "[Service]\nExecStart=/bin/true\n"),
     "dropin": additions.dropin("a.service", "b.conf", "[Service]\n"),
 }
@@ -71,9 +70,9 @@ def test_the_journal_unit_neither_waits_for_its_port_nor_fails() -> None:
     assert "BindsTo" not in text and "Requires" not in text
     assert "ExecStart=-/bin/sh" in text and "Restart=no" in text
     assert r"dev-virtio\x2dports-mantlejournal.device" in text
-    (other,) = ALL["journal_export"].to_dict()["systemd"]["units"]
+    (other,) = ALL["journal_elsewhere"].to_dict()["systemd"]["units"]
     assert r"dev-virtio\x2dports-com.example.a\x2db.device" in other["contents"]
-    assert "--output=export" in other["contents"]
+    assert "--output=json" in other["contents"]
 
 
 @pytest.mark.parametrize("port", ["", "a/b", "a b", "a'b", "a$b", "a%b"])

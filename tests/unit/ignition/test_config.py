@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -110,20 +111,21 @@ def test_padding_keeps_the_meaning() -> None:
         config.to_bytes(pad_to=10)
 
 
-def test_a_config_too_large_names_its_largest_part() -> None:
-    source = "data:," + "a" * 5000
-    document = {
-        "ignition": {"version": "3.3.0"},
-        "storage": {"files": [{"path": "/small"}, {"path": "/big", "contents": {"source": source}}]},
-    }
-    config = IgnitionConfig.from_dict(document)
-    assert config.check_size() > 5000
-    with pytest.raises(ConfigError, match="/big"):
-        config.check_size(limit=1000)
-
-
 def test_text_outside_ascii_survives() -> None:
     document = {"ignition": {"version": "3.3.0"}, "passwd": {"users": [{"name": "nest", "gecos": "管理员"}]}}
     config = IgnitionConfig.from_dict(document)
     assert "管理员".encode() in config.to_bytes()
     assert IgnitionConfig.parse(config.to_bytes()) == config
+
+
+def test_half_a_character_of_utf16_is_refused_since_no_utf8_says_it() -> None:
+    text = '{"ignition": {"version": "3.0.0"}, "storage": {"files": [{"path": "/\\ud800"}]}}'
+    with pytest.raises(ConfigError, match=r"\$.storage.files.0.path: half a character"):
+        IgnitionConfig.parse(text)
+
+
+def test_a_pipe_in_place_of_a_config_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "config.ign"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigError, match="found a named pipe"):
+        IgnitionConfig.load(pipe)

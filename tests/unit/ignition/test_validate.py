@@ -10,11 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from ignition_cases import CASES, Case
 
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig
-
-from .cases import CASES, Case
 
 _KNOWN_PLACES = ("/usr/bin", "/usr/lib/dracut/modules.d/30ignition", "/usr/libexec", "/usr/local/bin")
 

@@ -13,7 +13,6 @@ from harness.machine.console import Console
 from harness.machine.incidents import Incident, Incidents
 from harness.machine.instance import Instance
 from harness.machine.streams import Tail
-from harness.util.deadline import Deadline
 
 
 class Shown:
@@ -28,7 +27,7 @@ class Shown:
         self.console = Console(cast(Instance, parts))
 
     def expect(self, pattern: str, seconds: float = 5) -> str:
-        return self.console.expect(pattern, deadline=Deadline(seconds))[0]
+        return self.console.expect(pattern, timeout=seconds)[0]
 
 
 @pytest.fixture
@@ -60,6 +59,14 @@ def test_hidden_bytes_before_a_match_bring_nothing_back(shown: Shown) -> None:
 def test_text_split_by_colours_is_one_word(shown: Shown) -> None:
     shown.tail.append(b"[ \x1b[0;32mO\x1b[0mK ] Started sshd\xc3\xa4 \x1b]0;t")
     assert shown.expect(r"\[ OK \] Started sshdä") == "[ OK ] Started sshdä"
+
+
+def test_a_terminal_title_is_no_text(shown: Shown) -> None:
+    shown.tail.append(b"\x1b]0;login: of a title\x07\x1b]0;login: unfinished")
+    with pytest.raises(DeadlineExceeded):
+        shown.expect("login: ", seconds=0.05)
+    shown.tail.append(b"\x1b\\nest login: ")
+    assert shown.expect("\\w* login: ") == "nest login: "
 
 
 def test_what_comes_later_is_waited_for(shown: Shown) -> None:

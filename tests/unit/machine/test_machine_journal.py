@@ -89,18 +89,19 @@ def test_waiting_ends_with_the_entry_that_comes() -> None:
     journal = Journal(None)
     journal.add_line(line("too early"))
     threading.Timer(0.05, journal.add_line, [line("it is done")]).start()
-    assert journal.wait_for("done$", deadline=Deadline(10)).message == "it is done"
+    assert journal.wait_for("done$", timeout=10).message == "it is done"
 
 
 def test_waiting_ends_with_the_deadline_or_the_machine() -> None:
     journal, incidents = Journal(None), Incidents()
     journal.add_line(line("something else"))
     with pytest.raises(DeadlineExceeded) as caught:
-        journal.wait_for("done", deadline=Deadline(0.05))
+        journal.wait_for("done", timeout=0.05)
     assert caught.value.last_seen == "something else"
     incidents.report(Incident("kernel-panic", "it died", "console", fatal=True))
+    journal.wait_with(Deadline, incidents)
     with pytest.raises(MachineFailure):
-        journal.wait_for("done", deadline=Deadline(10), incidents=incidents)
+        journal.wait_for("done", timeout=10)
 
 
 def test_the_initramfs_names_why_ignition_gave_up(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_the_initramfs_names_why_ignition_gave_up(tmp_path: Path) -> None:
     channel(b"{}\n")
     channel(b"")
     (incident,) = incidents.take()
-    assert incident.name == "initramfs-failure"
+    assert incident.cause == "initramfs-failure"
     assert incident.message == "entered emergency.target in initramfs: disk not found"
     assert (tmp_path / "dump").read_bytes().endswith(b"{}\n")
 

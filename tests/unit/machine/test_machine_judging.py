@@ -1,4 +1,4 @@
-"""What the guest answered to the health probe, incidents, and specs that make no sense."""
+"""Verdicts on the health probe's answers, incidents, and senseless specs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, InfrastructureError, MachineFailure
-from harness.machine.health import PROBE, Report, of_incidents, of_journal
+from harness.machine.boot import DiskImage
+from harness.machine.health import PROBE, WAIT_FOR_BOOT, Report, of_incidents, of_journal
 from harness.machine.incidents import Incident, Incidents
 from harness.machine.journal import Journal
 from harness.machine.spec import Disk, DiskChannel, Firmware, MachineSpec, SectorSize
@@ -20,7 +21,7 @@ WELL = "@state\nrunning\n@failed\n@activating\n@coredumps\n"
 
 
 def names(text: str) -> list[str]:
-    return [finding.name for finding in Report.parse(text).findings()]
+    return [finding.cause for finding in Report.parse(text).findings()]
 
 
 def test_a_well_guest_gives_no_findings() -> None:
@@ -65,7 +66,7 @@ def test_denials_are_found_from_a_position_on() -> None:
     journal = Journal(None)
     denial = "audit: type=1400 avc:  denied  { read } for  pid=1"
     journal.add_line(json.dumps({"MESSAGE": denial}).encode())
-    assert [finding.name for finding in of_journal(journal, 0)] == ["avc-denial"]
+    assert [finding.cause for finding in of_journal(journal, 0)] == ["avc-denial"]
     assert of_journal(journal, journal.position) == []
 
 
@@ -78,7 +79,7 @@ def test_the_first_fatal_incident_counts_and_wakes() -> None:
     assert incidents.wake.wait(10)
     incidents.report(Incident("qemu-exited", "gone", "QEMU", fatal=True, infrastructure=True))
     assert incidents.fatal is not None
-    assert incidents.fatal.name == "kernel-panic"
+    assert incidents.fatal.cause == "kernel-panic"
     assert len(incidents.take()) == 3
     assert incidents.take() == []
     assert incidents.fatal is not None, "taking note of it does not bring the machine back"
@@ -90,7 +91,7 @@ def test_incidents_become_the_error_of_who_has_to_act() -> None:
     assert isinstance(mine, InfrastructureError)
     assert (mine.cause, mine.evidence) == ("qemu-exited", "last line")
     assert isinstance(guests, MachineFailure)
-    assert guests.name == "kernel-panic"
+    assert guests.cause == "kernel-panic"
 
 
 @pytest.mark.parametrize(
@@ -121,9 +122,9 @@ def test_a_disk_that_is_none_is_quoted_back(text: str) -> None:
 
 def test_specs_that_boot_nothing() -> None:
     with pytest.raises(ConfigError, match="MiB"):
-        MachineSpec(image=Path("x"), memory_mib=2)
+        MachineSpec(DiskImage(Path("x")), memory_mib=2)
     with pytest.raises(ConfigError, match="CPU"):
-        MachineSpec(image=Path("x"), cpus=0)
+        MachineSpec(DiskImage(Path("x")), cpus=0)
     with pytest.raises(ConfigError) as caught:
         Firmware.parse("openboot")
     assert "uefi-secure" in str(caught.value.hint)
@@ -140,7 +141,8 @@ def test_keys_are_pairs_openssh_reads() -> None:
 SYSTEMCTL = """#!/bin/sh
 case "$*" in
 is-system-running) cat "$WORLD/state" ;;
-"is-system-running --wait") cat "$WORLD/waited" ;;
+"is-system-running --wait") cat "$WORLD/waited"; [ -s "$WORLD/waited" ] || exec sleep 0.1 ;;
+list-jobs*) cat "$WORLD/jobs" ;;
 list-units*) cat "$WORLD/units" ;;
 "show -p NRestarts --value "*) echo 3 ;;
 *) exit 1 ;;
@@ -149,14 +151,17 @@ esac
 
 
 def probed(world: Path, state: str, waited: str = "", units: str = "") -> Report:
-    """What PROBE says of a guest whose systemctl answers this."""
+    """The output of PROBE for a guest whose systemctl answers this."""
     program = world / "systemctl"
     program.write_text(SYSTEMCTL)
     program.chmod(0o755)
-    for name, content in (("state", state), ("waited", waited), ("units", units)):
+    jobs = "12 slow.service start running\n13 later.target start waiting\n"
+    for name, content in (("state", state), ("waited", waited), ("units", units), ("jobs", jobs)):
         (world / name).write_text(content)
     env = {"PATH": f"{world}:/usr/bin:/bin", "WORLD": str(world)}
-    said = subprocess.run(["sh", "-c", PROBE], env=env, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        ["sh", "-c", WAIT_FOR_BOOT + PROBE], env=env, capture_output=True, text=True, check=True
+    )
     assert said.stderr == ""
     return Report.parse(said.stdout)
 
@@ -180,7 +185,64 @@ def test_the_probe_names_states_and_units(tmp_path: Path, state: str, waited: st
     assert report.state == judged
     assert report.failed == ("a.service", "c.service")
     assert report.restarting == (("b.service", 3),)
+    left = "the guest is still starting: slow.service runs, 1 more wait for others"
+    assert report.still_starting == (left if judged == "starting" else "")
 
 
 def test_the_probe_of_a_machine_that_is_well_finds_nothing(tmp_path: Path) -> None:
     assert probed(tmp_path, "running\n").findings() == []
+
+
+def test_a_boot_that_was_waited_for_is_asked_but_not_waited_for_again(tmp_path: Path) -> None:
+    assert "--wait" not in PROBE
+    assert "--wait" in WAIT_FOR_BOOT
+
+
+MOUNTS = """@mounts
+22 1 254:4 /deploy/x / rw,relatime shared:1 - ext4 /dev/vda4 {}
+23 22 254:4 / /sysroot ro,relatime shared:1 - ext4 /dev/vda4 {}
+24 22 254:4 /var /var {},relatime shared:1 - ext4 /dev/vda4 rw
+25 22 254:3 / /boot ro,relatime - ext4 /dev/vda3 ro
+26 22 7:1 / /usr ro,relatime - erofs /dev/loop1 ro
+"""
+
+
+@pytest.mark.parametrize(
+    ("superblock", "var", "found"),
+    [
+        ("rw,seclabel", "rw", []),
+        ("ro,seclabel,errors=remount-ro", "rw", ["/", "/sysroot"]),
+        ("rw", "ro", ["/var"]),
+    ],
+    ids=["as it should be", "the kernel gave up on the disk", "somebody remounted /var"],
+)
+def test_a_system_disk_that_became_read_only_is_a_warning(
+    superblock: str, var: str, found: list[str]
+) -> None:
+    report = Report.parse(WELL + MOUNTS.format(superblock, superblock, var))
+    assert list(report.read_only) == found
+    assert {(finding.cause, finding.warn_only) for finding in report.findings()} <= {
+        ("read-only-filesystem", True)
+    }
+    assert len(report.findings()) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("/var 5ac1 4096 2400000 1200000 600000 500000", []),
+        ("/var 5ac1 4096 2400000 3 600000 500000", ["the disk under /var is full: 12 KiB of 9375 MiB left"]),
+        (
+            "/tmp 1 4096 250000 250000 1000 0",
+            ["the disk under /tmp is full: none of its 1000 inodes is left"],
+        ),
+        ("/boot 2 512 100000 90000 0 0", []),
+        ("stat: cannot read it", []),
+    ],
+    ids=["space enough", "no space", "no inodes", "a file system without inodes", "no row"],
+)
+def test_a_full_disk_is_a_warning_once_for_each_disk(row: str, said: list[str]) -> None:
+    report = Report.parse(f"{WELL}@space\n{row}\n{row}\n")
+    found = report.findings()
+    assert [finding.message for finding in found] == said
+    assert all((finding.cause, finding.warn_only) == ("disk-full", True) for finding in found)

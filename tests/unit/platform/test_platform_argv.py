@@ -1,4 +1,4 @@
-"""What QEMU is told, read as QEMU reads it."""
+"""QEMU's command line, parsed as QEMU parses it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 
-from harness.machine.spec import Disk, DiskOptions, Firmware, MachineSpec
+from harness.machine import channels
+from harness.machine.boot import DiskImage
+from harness.machine.spec import Disk, DiskOptions, Firmware, MachineSpec, QemuOptions
 from harness.platform.qemu import argv
 from harness.platform.qemu.accel import Accelerator
-from harness.platform.qemu.argv import Descriptors, DiskFile, MemoryFile
+from harness.platform.qemu.argv import Descriptors, DiskFile
 from harness.platform.qemu.firmware import FirmwareFiles
+from harness.platform.qemu.storage import MemoryFile
 
 KVM = Accelerator("kvm", "host", 1.0)
 TCG = Accelerator("tcg", "qemu64", 4.0)
-BARE = Descriptors(qmp=3, console=4, journal=5, initramfs=6, primary=DiskFile(7, "raw", DiskOptions()))
+CHANNELS = tuple(zip(channels.standard("com.coreos.ignition.journal"), (4, 5, 6), strict=True))
+BARE = Descriptors(qmp=3, channels=CHANNELS, primary=DiskFile(7, "raw", DiskOptions()))
 OVMF = FirmwareFiles(Path("/fw/code.fd"), Path("/fw/vars.fd"), "ovmf")
 
 
@@ -24,17 +28,15 @@ def options(
     *, accelerator: Accelerator = KVM, extra_disks: tuple[str, ...] = (), primary: str = "", **spec: Any
 ) -> dict[str, list[str]]:
     """Every option and the values it was given, in order."""
-    machine = MachineSpec(image=Path("/images/disk.qcow2"), **spec)
+    machine = MachineSpec(DiskImage(Path("/images/disk.qcow2")), **spec)
     extra = tuple(
         DiskFile(20 + number, "raw", Disk.parse(text).options) for number, text in enumerate(extra_disks)
     )
     first = Disk.parse(f":{primary}").options if primary else DiskOptions()
     descriptors = Descriptors(
         qmp=3,
-        console=4,
-        journal=5,
-        initramfs=6,
-        primary=DiskFile(7, "qcow2", first),
+        channels=CHANNELS,
+        primary=DiskFile(7, "qcow2", first, index=1),
         disks=extra,
         ignition=8,
         efi_variables=9 if machine.firmware is not Firmware.BIOS else None,
@@ -110,15 +112,15 @@ def test_secure_boot_guards_the_flash() -> None:
 
 
 def test_every_port_is_an_inherited_socket() -> None:
-    found = options(initramfs_journal_port="com.coreos.ignition.journal")
+    found = options()
     assert found["-chardev"] == [
         "socket,id=qmp,fd=3",
-        "socket,id=console,fd=4",
-        "socket,id=journal,fd=5",
-        "socket,id=initramfs,fd=6",
+        "socket,id=channel0,fd=4",
+        "socket,id=channel1,fd=5",
+        "socket,id=channel2,fd=6",
     ]
     assert found["-mon"] == ["chardev=qmp,mode=control"]
-    assert found["-serial"] == ["chardev:console"]
+    assert found["-serial"] == ["chardev:channel0"]
     ports = [text for text in found["-device"] if text.startswith("virtserialport")]
     assert ["name=mantlejournal" in ports[0], "name=com.coreos.ignition.journal" in ports[1]] == [True, True]
 
@@ -160,6 +162,7 @@ def test_additional_disks_come_before_the_primary_one_in_their_order() -> None:
         ("4k", "virtio-blk-pci", {"logical_block_size": "4096", "physical_block_size": "4096"}),
         ("512e", "virtio-blk-pci", {"logical_block_size": "512", "physical_block_size": "4096"}),
         ("serial=mine", "virtio-blk-pci", {"serial": "mine"}),
+        ("channel=nvme,serial=    foobar", "nvme", {"serial": "    foobar"}),
     ],
 )
 def test_a_disk_is_attached_as_its_words_say(words: str, kind: str, expected: dict[str, str]) -> None:
@@ -202,7 +205,7 @@ def test_two_numa_nodes_share_all_memory() -> None:
 
 
 def test_arguments_of_the_user_come_last() -> None:
-    machine = MachineSpec(image=Path("/i"), extra_qemu_args=("-device", "mine"))
+    machine = MachineSpec(DiskImage(Path("/i")), qemu=QemuOptions(("-device", "mine")))
     words = argv.build(machine, BARE, accelerator=KVM, firmware=None)
     assert words[-2:] == ["-device", "mine"]
     assert "-fw_cfg" not in words
@@ -210,11 +213,11 @@ def test_arguments_of_the_user_come_last() -> None:
 
 @pytest.mark.parametrize(("shared", "word"), [(True, "share=on"), (False, "share=off")])
 def test_memory_in_a_file_is_the_machines_memory(shared: bool, word: str) -> None:
-    machine = MachineSpec(image=Path("/i"))
-    memory = MemoryFile(Path("/frozen/ram"), shared=shared)
+    machine = MachineSpec(DiskImage(Path("/i")))
+    memory = MemoryFile(Path("/a,b/ram"), shared=shared)
     words = argv.build(machine, BARE, accelerator=KVM, firmware=None, memory=memory, incoming=not shared)
     backend = next(text for text in words if text.startswith("memory-backend-file"))
-    assert "mem-path=/frozen/ram" in backend
+    assert "mem-path=/a,,b/ram," in backend
     assert word in backend
     assert "pc,memory-backend=ram" in words
     assert ("-incoming" in words) is not shared

@@ -1,4 +1,4 @@
-"""Which machines can be cloned, how disks and host directories are told to QEMU, what firmware says."""
+"""Cloneable machines, QEMU's arguments for disks and host directories, messages of the firmware."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
+from harness.machine.boot import DiskImage
 from harness.machine.incidents import Incidents
-from harness.machine.spec import Disk, DiskOptions, HostDirectory, MachineSpec
+from harness.machine.monitor import StreamMonitor
+from harness.machine.spec import Disk, DiskOptions, HostDirectory, MachineSpec, QemuOptions
 from harness.machine.streams import Tail
 from harness.platform.qemu import argv, diskargs, hostdirs, tpm
 from harness.platform.qemu.accel import Accelerator
 from harness.platform.qemu.argv import Descriptors
 from harness.platform.qemu.diskargs import DiskFile
 from harness.platform.qemu.frozen import obstacle
-from harness.platform.qemu.watch import Watch
 
 KVM = Accelerator("kvm", "host", 1.0)
 
@@ -27,7 +28,7 @@ def spec(**words: Any) -> MachineSpec:
         words["disks"] = tuple(Disk.parse(text) for text in words["disks"])
     if "primary" in words:
         words["primary_disk"] = Disk.parse(":" + words.pop("primary")).options
-    return MachineSpec(image=Path("/i"), **words)
+    return MachineSpec(DiskImage(Path("/i")), **words)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_what_can_be_cloned(words: dict[str, Any]) -> None:
         ({"disks": ["1G:channel=nvme"]}, "NVMe"),
         ({"numa_nodes": True}, "NUMA"),
         ({"host_directories": (HostDirectory(Path("/"), "/mnt/x"),)}, "host directory"),
-        ({"extra_qemu_args": ("-device", "x")}, "extra QEMU arguments"),
+        ({"qemu": QemuOptions(("-device", "x"))}, "extra QEMU arguments"),
         ({"firstboot_kernel_args": "ip=dhcp"}, "first boot"),
         ({"network": False}, "network"),
     ],
@@ -61,7 +62,7 @@ def test_what_forces_a_cold_boot_and_why(words: dict[str, Any], why: str) -> Non
 
 def test_two_paths_lead_to_one_image() -> None:
     options = Disk.parse("1G:mpath,wwn=77,serial=both").options
-    words = diskargs.build([DiskFile(7, "qcow2", DiskOptions()), DiskFile(8, "raw", options)])
+    words = diskargs.build(DiskFile(7, "qcow2", DiskOptions()), [DiskFile(8, "raw", options)])
     paths = [text for text in words if text.startswith("scsi-hd")]
     assert [f"id=disk1-path{number},bus=path{number}.0" in text for number, text in enumerate(paths)] == [
         True,
@@ -73,7 +74,7 @@ def test_two_paths_lead_to_one_image() -> None:
 
 
 def test_a_multipath_disk_boots_from_either_path() -> None:
-    words = diskargs.build([DiskFile(7, "qcow2", DiskOptions(multipath=True))])
+    words = diskargs.build(DiskFile(7, "qcow2", DiskOptions(multipath=True), index=1), [])
     paths = [text for text in words if text.startswith("scsi-hd")]
     assert [text.rpartition("bootindex=")[2] for text in paths] == ["1", "2"]
 
@@ -88,7 +89,7 @@ def test_disks_that_cannot_be_are_refused(text: str) -> None:
 
 
 def test_a_serial_must_fit_and_not_end_the_argument() -> None:
-    for serial in ("x" * 21, "a b", "ä ö"):
+    for serial in ("x" * 21, "tab\t", "ä ö"):
         with pytest.raises(ConfigError, match="serial"):
             Disk.parse(f"1G:serial={serial}")
 
@@ -97,9 +98,7 @@ def built(**words: Any) -> list[str]:
     directories = tuple(range(30, 30 + len(words.get("host_directories", ()))))
     descriptors = Descriptors(
         qmp=3,
-        console=4,
-        journal=5,
-        initramfs=6,
+        channels=(),
         primary=DiskFile(7, "qcow2", DiskOptions()),
         tpm=20 if words.get("swtpm") else None,
         host_directories=directories,
@@ -136,7 +135,7 @@ def test_the_tpm_is_an_inherited_socket() -> None:
     [
         ("/var/data", "var-data.mount"),
         ("/mnt/with-dash", "mnt-with\\x2ddash.mount"),
-        ("/var/lib/.hidden", "var-lib-\\x2ehidden.mount"),
+        ("/var/lib/.hidden", "var-lib-.hidden.mount"),
     ],
 )
 def test_a_mount_unit_is_named_as_systemd_demands(mount: str, unit: str) -> None:
@@ -197,28 +196,31 @@ def test_swtpm_takes_commands_and_ends_with_its_owner() -> None:
 )
 def test_a_firmwares_refusal_ends_the_wait(line: str, name: str) -> None:
     incidents = Incidents()
-    watch = Watch(incidents, Tail())
+    watch = StreamMonitor(incidents, Tail())
     first, second = line.encode()[:30], line.encode()[30:]
     watch.console(first)
     assert incidents.fatal is None
     watch.console(second + b"\r\n")
     assert incidents.fatal is not None
-    assert incidents.fatal.name == name
+    assert incidents.fatal.cause == name
 
 
 def test_a_guest_whose_timer_got_no_time_is_not_blamed() -> None:
     incidents = Incidents()
-    watch = Watch(incidents, Tail())
+    watch = StreamMonitor(incidents, Tail())
     watch.console(
         b"[    0.028000] Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug\n"
     )
     assert incidents.fatal is not None
-    assert (incidents.fatal.name, incidents.fatal.infrastructure) == ("host-too-busy", True)
+    assert (incidents.fatal.cause, incidents.fatal.infrastructure) == ("host-too-busy", True)
 
 
 def test_a_guest_that_quotes_its_firmware_is_not_refused() -> None:
     incidents = Incidents()
-    watch = Watch(incidents, Tail())
+    watch = StreamMonitor(incidents, Tail())
     watch.console(b"[    0.000000] Linux version 6.6\r\n")
     watch.console(b"BdsDxe: No bootable option or device was found.\r\n")
     assert incidents.fatal is None
+    watch.firmware_starts()
+    watch.console(b"BdsDxe: No bootable option or device was found.\r\n")
+    assert incidents.fatal is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reference.cache import build_once, cache_root, is_finished, locked
+from harness.reference.build.cache import build_once, cache_root, is_finished, locked
 
 
 def fill(directory: Path) -> None:
@@ -33,6 +33,8 @@ def build_after(barrier: object, target: Path) -> None:
 def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_root() == tmp_path / "kola/reference"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_root().is_absolute(), "a relative one is ignored"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_root() == tmp_path / ".cache/kola/reference"

@@ -1,4 +1,4 @@
-"""What a build starts and mounts goes with it, also when nobody had the time to clean up."""
+"""Processes and mounts of a build end with it, even without a chance to clean up."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.reference.command import run
+from harness.reference.build.command import run
 from harness.util.deadline import Deadline
 
-BUILD = "import sys; from harness.reference.command import run; run(['sh', '-c', sys.argv[1]])"
+BUILD = "import sys; from harness.reference.build.command import run; run(['sh', '-c', sys.argv[1]])"
 
 
 def _alive(pid: int) -> bool:
@@ -21,7 +21,7 @@ def _alive(pid: int) -> bool:
 
 
 def _sleeping(duration: str) -> list[int]:
-    """Who runs `sleep` for so long."""
+    """The processes that run `sleep` for this long."""
     done = subprocess.run(["pgrep", "-fx", f"sleep {duration}"], capture_output=True, text=True, check=False)
     return [int(line) for line in done.stdout.split()]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from harness.reference.disk import FACTORY_GUID, layout, sfdisk_script
-from harness.reference.grub import bios_boot_code, modules
-from harness.reference.recipe import HERE
+from harness.reference.build.disk import FACTORY_GUID, layout, partition_script
+from harness.reference.build.grub import bios_boot_code, modules
+from harness.reference.build.recipe import GUEST
 
 
 def test_partitions_follow_each_other() -> None:
@@ -23,14 +23,14 @@ def test_partitions_follow_each_other() -> None:
         end += part.size
 
 
-def test_the_sfdisk_script_counts_in_sectors() -> None:
-    script = sfdisk_script(layout(2048)).splitlines()
+def test_the_partition_script_counts_in_sectors() -> None:
+    script = partition_script(layout(2048)).splitlines()
     assert f"label-id: {FACTORY_GUID}" in script
     assert "start=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649, name=BIOS-BOOT" in script
 
 
 def test_the_first_boot_looks_for_the_guid_the_image_has() -> None:
-    assert FACTORY_GUID in (HERE / "initramfs/scripts/unique-disk").read_text()
+    assert FACTORY_GUID in (GUEST / "initramfs/scripts/unique-disk").read_text()
 
 
 def test_boot_sector_and_core_know_where_the_core_is() -> None:

@@ -1,4 +1,4 @@
-"""What a host lacks is said once and clearly; where its packages come from is read from its own apt."""
+"""Missing host packages are named once and clearly; package sources are read from the host's apt."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from harness.reference.arch import ARCHES
-from harness.reference.bootstrap import apt_options, debian_sources
-from harness.reference.grub import library
-from harness.reference.requirements import missing, require, requirements
+from harness.reference.build.arch import ARCHES
+from harness.reference.build.bootstrap import apt_options, debian_sources
+from harness.reference.build.grub import library
+from harness.reference.build.requirements import missing, require, requirements
 
 NEEDED = requirements(ARCHES["x86_64"])
 

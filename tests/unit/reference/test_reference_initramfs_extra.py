@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.reference.initramfs_extra import check_lists
-from harness.reference.recipe import HERE, read_list
+from harness.reference.build.initramfs_extra import check_lists
+from harness.reference.build.recipe import GUEST, read_list
 
-EXTRA = HERE / "initramfs/extra"
+EXTRA = GUEST / "initramfs/extra"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_what_the_recipe_removed_is_named(tree: Path) -> None:
 
 def test_every_group_has_programs_and_drivers_and_is_asked_for() -> None:
     groups = {path.stem for path in EXTRA.iterdir()}
-    asks = (HERE / "initramfs/scripts/extra").read_text()
+    asks = (GUEST / "initramfs/scripts/extra").read_text()
     for group in groups:
         assert read_list(EXTRA / f"{group}.files")
         assert read_list(EXTRA / f"{group}.drivers")

@@ -6,11 +6,11 @@ import hashlib
 import json
 from pathlib import Path
 
-from harness.reference import metadata
-from harness.reference.arch import ARCHES
-from harness.reference.commit import Commit
-from harness.reference.packages import from_dpkg
-from harness.reference.recipe import load_recipe
+from harness.reference.build import metadata
+from harness.reference.build.arch import ARCHES
+from harness.reference.build.commit import Commit
+from harness.reference.build.packages import from_dpkg
+from harness.reference.build.recipe import load_recipe
 
 RECIPE = load_recipe(ARCHES["x86_64"])
 OLDER, NEWER = RECIPE.versions

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.reference.packages import from_dpkg
-from harness.reference.rpmdb import installed_packages
-from harness.reference.rpmheader import InstalledFile, InstalledPackage, header
+from harness.reference.build.packages import from_dpkg
+from harness.reference.build.rpmdb import installed_packages
+from harness.reference.build.rpmheader import InstalledFile, InstalledPackage, header
 
 _STATUS = """\
 Package: tool

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.reference.arch import ARCHES
-from harness.reference.recipe import load_recipe
-from harness.reference.sources import write_sources
+from harness.reference.build.arch import ARCHES
+from harness.reference.build.recipe import load_recipe
+from harness.reference.build.sources import write_sources
 from testsuites.build.sources import Treefile, content, overlay
 
 RECIPE = load_recipe(ARCHES["x86_64"])

@@ -1,10 +1,10 @@
-"""How the tree of the reference OS is shaped."""
+"""The tree of the reference OS."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness.reference import tree
+from harness.reference.build import tree
 
 
 def test_what_is_removed_is_gone_links_to_it_too(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from standin_lab import Lab
 
-from harness.reference.arch import ARCHES
-from harness.reference.commit import Commit
-from harness.reference.ociarchive import Layer, write_archive, write_layer
-from harness.reference.recipe import Version, load_recipe
+from harness.reference.build.arch import ARCHES
+from harness.reference.build.commit import Commit
+from harness.reference.build.ociarchive import Layer, write_archive, write_layer
+from harness.reference.build.recipe import Version, load_recipe
 
 RECIPE = load_recipe(ARCHES["x86_64"])
 

@@ -1,4 +1,4 @@
-"""Which clones are verified, and what is said of those that a cold boot contradicts."""
+"""The choice of clones to verify, and the report on those that a cold boot contradicts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from report_samples import FAILED, NESTED, PASSED, SKIPPED, run_of
 
-from kola.model import FailureKind, Verdict
+from kola.cases.model import FailureKind, Verdict
 from kola.report import Palette, TestResult, closing_line, compare, sample, summary
 from kola.report.report_json import report
-from kola.report.result import RunResult
 from kola.report.tap import tap
 
 CLONE = replace(PASSED, boot=("clone",))
@@ -83,7 +82,6 @@ def test_a_disagreement_shows_everywhere() -> None:
     assert "# CLONE basic passed in a clone and failed cold" in tap(run)
     (entry,) = report(run)["clones"]
     assert (entry["clone"], entry["cold"], entry["agrees"]) == ("PASS", "FAIL", False)
-    assert RunResult.from_json(run.to_json()) == run
 
 
 def test_a_clone_that_failed_alone_says_with_what() -> None:

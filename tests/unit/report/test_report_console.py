@@ -1,4 +1,4 @@
-"""What a person reads on the terminal."""
+"""The terminal output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from report_samples import EVERY, FAILED, FILTERED, FLAKY, NESTED, PASSED, SKIPPED, WARNED, run_of
 
-from kola.model import FailureKind
+from kola.cases.model import FailureKind
 from kola.report import Console, Palette, TestResult, closing_line, summary
 from kola.report.summary import show_seconds
 from kola.report.telling import telling_line
@@ -34,6 +34,14 @@ def test_the_lines_of_kola() -> None:
         "--- SKIP: tpm (0.00s)\n"
         "        no swtpm on this host\n"
     )
+
+
+def test_a_remark_is_shown_under_a_pass() -> None:
+    remark = "config.ign: warning at $.unknown: unused key unknown"
+    assert printed(replace(PASSED, reason=remark)).splitlines()[1:] == [
+        "--- PASS: basic (41.24s)",
+        f"        {remark}",
+    ]
 
 
 def test_subtests_are_indented_by_four_under_full_names() -> None:

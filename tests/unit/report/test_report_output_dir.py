@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from kola.cli.output import prepare
 from kola.report import directory_of_test
+from kola.run.output import prepare
 
 NOW = datetime(2026, 8, 1, 12, 5)
 
@@ -89,7 +89,8 @@ def test_a_former_output_is_erased_but_not_what_it_links_to(cwd: Path) -> None:
     (cwd / "elsewhere").mkdir()
     (cwd / "elsewhere/file").touch()
     output = prepare(platform="qemu", explicit=cwd / "out")
-    (output.test_dir("basic") / "console.txt").touch()
+    (output.path / "basic").mkdir()
+    (output.path / "basic/console.txt").touch()
     (output.path / "link").symlink_to(cwd / "elsewhere")
     prepare(platform="qemu", explicit=cwd / "out")
     assert sorted(p.name for p in output.path.iterdir()) == [".harness_temp", "reports"]
@@ -134,7 +135,8 @@ def test_a_file_in_the_way_is_an_error_of_the_user(cwd: Path) -> None:
 )
 def test_no_name_leads_outside_or_hides_a_file_of_ours(cwd: Path, name: str) -> None:
     output = prepare(platform="qemu", explicit=cwd / "out")
-    made = output.test_dir(name)
+    made = output.path / directory_of_test(name)
+    made.mkdir(parents=True)
     assert made.resolve() == made
     assert output.path in made.parents
     assert made.relative_to(output.path).parts[0] not in {"reports", "rerun", ".harness_temp"}

@@ -1,4 +1,4 @@
-"""What the last run's report says should run again."""
+"""The tests that `rerun` takes from the last report."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from report_samples import EVERY, FAILED, NESTED, PASSED, run_of
 
 from harness.errors import ConfigError
-from kola.model import Verdict
-from kola.report import as_pattern, failed_names, last_report, write_report
+from kola.cases.model import Verdict
+from kola.report import as_pattern, failed_names, last_run, write_report
+from kola.report.rerun import names_again
 from kola.select.glob import matches
 
 
@@ -49,10 +50,10 @@ def test_a_report_of_the_go_kola_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{\n  nonsense", r"report\.json:2: not JSON"),
+        ("{\n  nonsense", r"report\.json:2: not a kola report: not JSON"),
         ([], "not a kola report"),
-        ({"result": "PASS"}, "no list `tests`"),
-        ({"tests": [{"result": "FAIL"}]}, "a test without a name"),
+        ({"result": "PASS"}, "not a kola report: tests is missing"),
+        ({"tests": [{"result": "FAIL"}]}, r"not a kola report: tests\.0\.name is missing"),
     ],
 )
 def test_an_unreadable_report_is_named(tmp_path: Path, content: Any, said: str) -> None:
@@ -64,7 +65,7 @@ def test_a_report_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="kola run first"):
         failed_names(tmp_path / "report.json")
     with pytest.raises(ConfigError, match="no report of an earlier run"):
-        last_report([tmp_path])
+        last_run([tmp_path])
 
 
 def test_the_last_report_is_the_newest_also_behind_a_latest_link(tmp_path: Path) -> None:
@@ -75,9 +76,26 @@ def test_the_last_report_is_the_newest_also_behind_a_latest_link(tmp_path: Path)
         write_report(run_of(PASSED, FAILED), file)
         os.utime(file, (1000 + age, 1000 + age))
     (tmp_path / "qemu-latest").symlink_to("qemu-2026-08-01-1200-7")
-    assert last_report([tmp_path]).resolve() == newer
+    assert last_run([tmp_path]).resolve() == newer.parents[1]
     os.utime(older, (2000, 2000))
-    assert last_report([tmp_path / "none", tmp_path]) == older
+    assert last_run([tmp_path / "none", tmp_path]) == tmp_path
+
+
+def test_a_rerun_inside_of_a_directory_is_its_last_run(tmp_path: Path) -> None:
+    for age, directory in enumerate((tmp_path, tmp_path / "rerun", tmp_path / "rerun-2")):
+        file = directory / "reports/report.json"
+        file.parent.mkdir(parents=True)
+        write_report(run_of(FAILED), file)
+        os.utime(file, (1000 + age, 1000 + age))
+    assert last_run([tmp_path]) == tmp_path / "rerun-2"
+
+
+def test_what_never_ran_is_to_run_again(tmp_path: Path) -> None:
+    report = tmp_path / "reports/report.json"
+    assert names_again(tmp_path, ["a", "b"]) == ("a", "b")
+    report.parent.mkdir()
+    write_report(run_of(PASSED, FAILED), report)
+    assert names_again(tmp_path, [PASSED.name, FAILED.name, "c"]) == (FAILED.name, "c")
 
 
 @pytest.mark.parametrize("name", ["basic", "test_x[a-b]", "a*b?", "back\\slash"])

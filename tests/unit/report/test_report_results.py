@@ -6,25 +6,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from report_samples import EVERY, FAILED, FILTERED, FLAKY, NESTED, PASSED, SKIPPED, WARNED, run_of
+from report_samples import EVERY, FAILED, FLAKY, NESTED, PASSED, SKIPPED, WARNED
 
-from kola.model import FailureKind, Verdict
-from kola.report import RunResult, TestResult, exit_code, overall
+from kola.cases.model import FailureKind, Verdict
+from kola.report import TestResult, exit_code, overall
 
 
 @pytest.mark.parametrize("result", EVERY, ids=lambda result: result.name)
 def test_a_result_survives_the_way_through_json(result: TestResult) -> None:
     assert TestResult.from_json(json.loads(json.dumps(result.to_json()))) == result
-
-
-def test_a_run_survives_the_way_through_json() -> None:
-    run = run_of(*EVERY, filtered=FILTERED, notices=("no KVM",), interrupted="Ctrl-C", exit_code=1)
-    assert RunResult.from_json(json.loads(json.dumps(run.to_json()))) == run
-
-
-def test_a_result_of_another_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="format 99"):
-        RunResult.from_json(run_of().to_json() | {"format": 99})
 
 
 def test_subtests_come_before_their_parent_under_full_names() -> None:

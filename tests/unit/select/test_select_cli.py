@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import ConfigError
-from kola.cli import check_console
+from kola.cases.model import Selector, TestInfo
+from kola.cli import commands
 from kola.cli import list as list_command
-from kola.model import Selector, TestInfo
-from kola.select.options import add_selection_arguments, roots_from, selection_from
+from kola.run.options import parse
+from kola.run.selection import roots_from, selection_from
+from kola.select.selection import Selection
 
 EXTERNAL = Path(__file__).parents[2] / "external"
 
 
 def kola(*argv: str) -> int:
-    parser = argparse.ArgumentParser()
-    subparsers = parser.add_subparsers()
-    list_command.add_parser(subparsers)
-    check_console.add_parser(subparsers)
-    args = parser.parse_args(argv)
-    return int(args.func(args))
+    command = commands.load(argv[0])
+    return command.run(commands.parser(argv[0], command).parse(argv[1:]))
 
 
 def listed(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
@@ -111,16 +109,17 @@ def test_listing_imports_neither_pytest_nor_pydantic() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def parsed(*argv: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_selection_arguments(parser)
-    return parser.parse_args(argv)
+def selected(*argv: str, **known: Any) -> Selection:
+    options = parse(argv)
+    return selection_from(options.selection, options.subject, **known)
 
 
 def test_what_is_typed_goes_before_what_the_build_says() -> None:
-    args = parsed("-b", "fcos", "--denylist-stream", "next", "-p", "iso", "--workdir", "none", "a*", "b")
-    selection = selection_from(
-        args, distro="nestos", stream="stable", architecture="aarch64", firmware="uefi"
+    selection = selected(
+        *("-b", "fcos", "--denylist-stream", "next", "-p", "iso", "--arch", "aarch64"),
+        *("--workdir", "none", "a*", "b"),
+        stream="stable",
+        firmware="uefi",
     )
     assert (selection.distro, selection.stream, selection.platform) == ("fcos", "next", "qemu-iso")
     assert (selection.architecture, selection.firmware, selection.patterns) == (
@@ -132,10 +131,9 @@ def test_what_is_typed_goes_before_what_the_build_says() -> None:
 
 
 def test_repeated_and_comma_separated_words_are_alike() -> None:
-    args = parsed(
+    selection = selected(
         "--tag", "a,!b", "--tag", "c", "--denylist-test", "x", "--denylist-test", "y", "--workdir", "none"
     )
-    selection = selection_from(args)
     assert selection.wanted_tags == {"a", "c"}
     assert selection.unwanted_tags == {"b"}
     assert selection.denylist_tests == ("x", "y")
@@ -146,15 +144,17 @@ def test_the_workdir_brings_its_denylist_and_its_tests(
 ) -> None:
     (tmp_path / "src/config/tests/kola").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    assert selection_from(parsed()).denylist == tmp_path / "src/config/kola-denylist.yaml"
-    assert [root.prefix for root in roots_from(parsed())][:1] == ["ext.config"]
-    assert selection_from(parsed("--workdir", "none")).denylist is None
+    assert selected().denylist == tmp_path / "src/config/kola-denylist.yaml"
+    options = parse([])
+    roots = roots_from(options.selection, options.subject)
+    assert [root.prefix for root in roots][:1] == ["ext.config"]
+    assert selected("--workdir", "none").denylist is None
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "x"])
 def test_multiply_wants_a_count(count: str) -> None:
-    with pytest.raises(SystemExit):
-        parsed(f"--multiply={count}")
+    with pytest.raises(ConfigError, match="--multiply"):
+        parse([f"--multiply={count}"])
 
 
 def test_check_console_names_file_line_and_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

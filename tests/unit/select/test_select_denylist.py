@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
-from kola.model import TestInfo
+from kola.cases.model import TestInfo
 from kola.select import Chosen, Selection, select
 
 TODAY = date(2026, 6, 15)
@@ -125,3 +126,36 @@ def test_errors_name_the_line(tmp_path: Path, text: str, line: int, says: str) -
         chosen(tmp_path, text)
     assert says in str(caught.value)
     assert (caught.value.file, caught.value.line) == (tmp_path / "kola-denylist.yaml", line)
+
+
+def test_merge_keys_share_what_entries_have_in_common(tmp_path: Path) -> None:
+    text = (
+        "- &x86\n  pattern: ext.config.a\n  arches: [x86_64]\n"
+        "- <<: *x86\n  pattern: ext.config.b\n"
+        "- <<: [{pattern: podman.workflow}, *x86]\n  arches: [aarch64]\n"
+    )
+    assert denied(chosen(tmp_path, text)) == ["ext.config.a", "ext.config.b"]
+
+
+def test_a_null_document_denies_nothing(tmp_path: Path) -> None:
+    assert len(chosen(tmp_path, "null\n").tests) == 3
+
+
+def test_a_link_to_nowhere_is_said_aloud(tmp_path: Path) -> None:
+    link = tmp_path / "kola-denylist.yaml"
+    link.symlink_to("../submodule/kola-denylist.yaml")
+    with pytest.raises(ConfigError, match=r"a symbolic link to nowhere \(../submodule/kola-denylist.yaml\)"):
+        select(TESTS, Selection(denylist=link))
+
+
+def test_an_alias_bomb_ends_at_once_in_a_sentence(tmp_path: Path) -> None:
+    rows = [f"- &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)]
+    with pytest.raises(ConfigError, match="aliases multiply this"):
+        chosen(tmp_path, "- &a0 x\n" + "".join(rows))
+
+
+def test_a_pipe_in_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "kola-denylist.yaml"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigError, match="found a named pipe"):
+        select(TESTS, Selection(denylist=pipe))

@@ -1,4 +1,4 @@
-"""Which tests run, and what is said of the others."""
+"""The tests that run, and the reasons for the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
-from kola.model import Selector, TestInfo
+from kola.cases.model import Selector, TestInfo
 from kola.select import Chosen, Selection, Stage, select
 
 
@@ -156,7 +156,7 @@ def test_no_test_left_is_an_error_that_counts() -> None:
 def test_everything_denied_is_no_error() -> None:
     result = chosen(test("a"), denylist_tests=("*",))
     assert result.tests == ()
-    assert result.everything_denied
+    assert {one.stage for one in result.filtered} == {Stage.DENYLIST}
 
 
 def test_multiply_numbers_from_zero_and_remembers_the_origin() -> None:

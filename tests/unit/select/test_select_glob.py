@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
+import time
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.errors import ConfigError
 from kola.select.glob import matches, matches_any
@@ -67,3 +72,21 @@ def test_malformed_patterns_are_the_users_error(pattern: str) -> None:
 def test_matches_any() -> None:
     assert matches_any(["x", "a*"], "abc")
     assert not matches_any([], "abc")
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 30 + "b", "*" * 500 + "b", "a*" * 200 + "b", "*?" * 40 + "z"])
+def test_many_stars_take_no_exponential_time(pattern: str) -> None:
+    started = time.process_time()
+    assert not matches(pattern, "a" * 300 + "c")
+    assert time.process_time() - started < 2
+
+
+@given(st.text("ab*?", max_size=8), st.text("ab", max_size=10))
+def test_without_slashes_it_agrees_with_fnmatch(pattern: str, name: str) -> None:
+    assert matches(pattern, name) is fnmatch.fnmatchcase(name, pattern)
+
+
+def test_an_absurdly_long_pattern_is_refused_in_a_short_sentence() -> None:
+    with pytest.raises(ConfigError, match="100000 characters") as caught:
+        matches("a" * 100_000, "a")
+    assert len(str(caught.value)) < 500

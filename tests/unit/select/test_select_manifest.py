@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
 
 from harness.errors import ConfigError
+from kola.run.options import parse
+from kola.run.selection import selection_from
 from kola.select.manifest import Variables, read_variables
-from kola.select.options import add_selection_arguments, selection_from
 from kola.select.selection import Selection
 
 
@@ -23,9 +23,8 @@ def config(tmp_path: Path) -> Path:
 
 
 def selection(tmp_path: Path, *argv: str, stream: str | None = None) -> Selection:
-    parser = argparse.ArgumentParser()
-    add_selection_arguments(parser)
-    return selection_from(parser.parse_args(["--workdir", str(tmp_path), *argv]), stream=stream)
+    options = parse(["--workdir", str(tmp_path), *argv])
+    return selection_from(options.selection, options.subject, stream=stream)
 
 
 def test_a_version_is_taken_as_written(tmp_path: Path, config: Path) -> None:
@@ -66,7 +65,7 @@ def test_a_broken_manifest_is_named_with_its_line(tmp_path: Path, config: Path) 
 
 
 def test_an_entry_for_this_version_denies(tmp_path: Path, config: Path) -> None:
-    from kola.model import TestInfo
+    from kola.cases.model import TestInfo
     from kola.select import select
 
     (config / "manifest.yaml").write_text("variables: {osversion: '24.03'}\n")

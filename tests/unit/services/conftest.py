@@ -1,4 +1,4 @@
-"""What the tests of services share."""
+"""Fixtures for the tests of services."""
 
 from __future__ import annotations
 

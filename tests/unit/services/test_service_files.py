@@ -13,7 +13,7 @@ from service_calls import fetch
 
 from harness.errors import ConfigError, InfrastructureError
 from harness.services import Rpm, RpmFile, Services
-from harness.services.door import Door
+from harness.services.listener import Listener
 
 PROBE = Rpm(
     name="kola-probe",
@@ -92,19 +92,21 @@ def test_a_package_that_cannot_be_says_why(tmp_path: Path) -> None:
 
 def test_a_repository_lists_its_packages_and_takes_more(services: Services) -> None:
     repository = services.rpm_repository([PROBE])
-    assert packages(repository.server.door) == {"kola-probe"}
+    assert packages(repository.server.listener) == {"kola-probe"}
     repository.add(Rpm(name="kola-other", version="2"))
-    assert packages(repository.server.door) == {"kola-probe", "kola-other"}
-    assert fetch(repository.server.door, "/kola-probe-1.2-1.noarch.rpm").body.startswith(b"\xed\xab\xee\xdb")
+    assert packages(repository.server.listener) == {"kola-probe", "kola-other"}
+    assert fetch(repository.server.listener, "/kola-probe-1.2-1.noarch.rpm").body.startswith(
+        b"\xed\xab\xee\xdb"
+    )
     assert "baseurl=http://10.0.2.130/\n" in repository.repo_file()
     assert repository.requests
 
 
-def packages(door: Door) -> set[str]:
+def packages(listener: Listener) -> set[str]:
     """The names in the primary metadata that repomd.xml leads to."""
-    repomd = ET.fromstring(fetch(door, "/repodata/repomd.xml").body)
+    repomd = ET.fromstring(fetch(listener, "/repodata/repomd.xml").body)
     space = {"r": "http://linux.duke.edu/metadata/repo", "c": "http://linux.duke.edu/metadata/common"}
     location = repomd.find("r:data[@type='primary']/r:location", space)
     assert location is not None
-    primary = ET.fromstring(gzip.decompress(fetch(door, "/" + location.attrib["href"]).body))
+    primary = ET.fromstring(gzip.decompress(fetch(listener, "/" + location.attrib["href"]).body))
     return {name.text or "" for name in primary.iterfind("c:package/c:name", space)}

@@ -21,7 +21,7 @@ from harness.util.deadline import Deadline
 def upload(registry: Registry, data: bytes) -> str:
     """Push a blob in one piece (OCI distribution spec); its digest."""
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    line = connection(registry.door)
+    line = connection(registry.listener)
     line.request("POST", "/v2/os/blobs/uploads/", headers={"Content-Length": "0"})
     begun = line.getresponse()
     begun.read()
@@ -37,9 +37,9 @@ def test_it_keeps_what_was_pushed_through_a_restart(services: Services) -> None:
     registry = services.registry(tls=False)
     digest = upload(registry, b"a layer")
     registry.stop()
-    assert not registry.door.listening
+    assert not registry.listener.listening
     registry.start()
-    assert fetch(registry.door, f"/v2/os/blobs/{digest}").body == b"a layer"
+    assert fetch(registry.listener, f"/v2/os/blobs/{digest}").body == b"a layer"
     assert registry.blob(digest).read_bytes() == b"a layer"
     assert RegistryRequest("GET", f"/v2/os/blobs/{digest}", 200) in registry.requests
 
@@ -63,11 +63,11 @@ def test_programs_of_this_host_find_it_on_loopback(services: Services) -> None:
 def test_it_speaks_tls_with_our_certificate(services: Services) -> None:
     registry = services.registry()
     knows = ssl.create_default_context(cadata=services.authority_pem)
-    line = connection(registry.door, knows, "registry.kola.test")
+    line = connection(registry.listener, knows, "registry.kola.test")
     assert ask(line, "/v2/").status == 200
     line.close()
     with pytest.raises(ssl.SSLCertVerificationError):
-        connection(registry.door, ssl.create_default_context(), "registry.kola.test")
+        connection(registry.listener, ssl.create_default_context(), "registry.kola.test")
     assert registry.image("os:latest") == "registry.kola.test/os:latest"
     assert {file.path for file in registry.trust()} >= {
         "/etc/containers/certs.d/registry.kola.test/ca.crt",
@@ -77,7 +77,7 @@ def test_it_speaks_tls_with_our_certificate(services: Services) -> None:
 
 def test_a_second_one_has_a_place_of_its_own(services: Services) -> None:
     first, second = services.registry(), services.registry(tls=False)
-    assert (first.place.address, second.place.address) == ("10.0.2.120", "10.0.2.121")
+    assert (first.endpoint.address, second.endpoint.address) == ("10.0.2.120", "10.0.2.121")
     assert second.image("os") == "registry2.kola.test:5000/os"
     assert 'location = "registry2.kola.test:5000"\ninsecure = true' in str(second.trust()[0].content)
 
@@ -92,7 +92,7 @@ def test_closed_it_leaves_its_log_only(services: Services) -> None:
 
 
 def fetch_status(registry: Registry) -> int:
-    return fetch(registry.door, "/v2/").status
+    return fetch(registry.listener, "/v2/").status
 
 
 def test_without_the_program_it_says_what_to_install(
@@ -109,9 +109,9 @@ def test_nothing_is_left_when_the_runner_is_killed(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from harness.services import Services\n"
         "services = Services(Path(sys.argv[1]))\n"
-        "doors = [services.http({'a': 'b'}).door, (registry := services.registry()).door]\n"
+        "listeners = [services.http({'a': 'b'}).listener, (registry := services.registry()).listener]\n"
         "services.tftp({'a': 'b'})\n"
-        "print(registry.pid, *(door.socket for door in doors), flush=True)\n"
+        "print(registry.pid, *(listener.socket for listener in listeners), flush=True)\n"
         "time.sleep(600)\n"
     )
     runner = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What machines are told of services: QEMU's command line, names, templates."""
+"""Services in QEMU's command line, in guests' names, and in templates."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig, additions
+from harness.machine.boot import DiskImage
 from harness.machine.spec import GuestForward, MachineSpec, Reachable
 from harness.platform.qemu import services as words_of_services
 from harness.platform.qemu.accel import Accelerator
-from harness.platform.qemu.template import Recipe
+from harness.platform.qemu.freezer import QemuFreezer
+from harness.platform.templates import Recipe
 from harness.services import Services
 
-SPEC = MachineSpec(image=Path("/images/disk.qcow2"))
+SPEC = MachineSpec(DiskImage(Path("/images/disk.qcow2")))
 
 
 def test_a_machine_is_told_of_all_that_runs(services: Services) -> None:
@@ -23,9 +25,9 @@ def test_a_machine_is_told_of_all_that_runs(services: Services) -> None:
     secure = services.https()
     reachable = services.reachable()
     assert reachable.forwards == (
-        GuestForward("10.0.2.100", 80, first.door.socket),
-        GuestForward("10.0.2.101", 80, second.door.socket),
-        GuestForward("10.0.2.110", 443, secure.door.socket),
+        GuestForward("10.0.2.100", 80, first.listener.socket),
+        GuestForward("10.0.2.101", 80, second.listener.socket),
+        GuestForward("10.0.2.110", 443, secure.listener.socket),
     )
     assert reachable.hosts == (
         ("10.0.2.100", "http.kola.test"),
@@ -38,7 +40,7 @@ def test_a_machine_is_told_of_all_that_runs(services: Services) -> None:
 
 def test_two_tests_never_share_a_socket(tmp_path: Path) -> None:
     one, two = Services(tmp_path / "one"), Services(tmp_path / "two")
-    assert one.http().door.socket != two.http().door.socket
+    assert one.http().listener.socket != two.http().listener.socket
     one.close()
     two.close()
 
@@ -77,13 +79,13 @@ def test_a_template_is_the_same_whatever_its_clones_reach(
 ) -> None:
     binary = tmp_path / "qemu"
     binary.touch()
-    monkeypatch.setattr("harness.platform.qemu.template.find_qemu", lambda arch: binary)
-    accelerator = Accelerator("tcg", "max", 1.0)
+    monkeypatch.setattr("harness.platform.qemu.freezer.find_qemu", lambda arch: binary)
+    freezer = QemuFreezer(Accelerator("tcg", "max", 1.0))
     plain, serving = (
         Recipe(spec, "image", "nest", lambda access: IgnitionConfig.empty())
         for spec in (SPEC, replace(SPEC, reachable=Reachable(tftp=tmp_path)))
     )
-    assert plain.key(accelerator) == serving.key(accelerator)
+    assert plain.key(freezer) == serving.key(freezer)
     assert serving.machine == SPEC
 
 

@@ -1,4 +1,4 @@
-"""What the suite of the build directory complains of."""
+"""The findings of the build directory's suite."""
 
 from __future__ import annotations
 

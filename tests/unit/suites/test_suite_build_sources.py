@@ -1,4 +1,4 @@
-"""What the suite reads from the sources of a build: manifests and the layers they name."""
+"""Reading the sources of a build: manifests and the layers they name."""
 
 from __future__ import annotations
 

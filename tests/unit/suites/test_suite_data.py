@@ -1,4 +1,4 @@
-"""What the suites are made of beside code is sound before any machine is booted for it."""
+"""The suites' data files are sound before any machine boots."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.ignition.butane import translate
+from harness.butane import translate
+from harness.machine.boot import DiskImage
 from harness.machine.spec import MachineSpec
+from kola.cases.catalog import find_tests, own_root
 from kola.machines import request_from_markers
-from kola.select.catalog import find_tests, own_root
 from testsuites.containers import ARCHIVE, prepared
 from testsuites.ignition.subjects import EVERYTHING, key_of_ada
 from testsuites.misc.test_network import KEYFILES
@@ -35,7 +36,10 @@ def test_the_key_of_the_suite_is_in_its_config() -> None:
 
 def test_what_shares_a_config_can_be_cloned() -> None:
     request = request_from_markers(
-        MachineSpec(Path("image")), [{"ignition": EVERYTHING, "boot": "clone"}], source=Path("t"), line=1
+        MachineSpec(DiskImage(Path("image"))),
+        [{"ignition": EVERYTHING, "boot": "clone"}],
+        source=Path("t"),
+        line=1,
     )
     assert request.ignition == EVERYTHING
 

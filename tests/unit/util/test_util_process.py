@@ -53,7 +53,7 @@ def test_the_kernel_kills_it_when_its_parent_is_killed() -> None:
 
 
 def _is_dead(pid: int) -> bool:
-    """Whether it is gone, or waits only for somebody to take note."""
+    """Return True when the process has ended, or is a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

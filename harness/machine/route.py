@@ -1,0 +1,58 @@
+"""The network route to a guest's sshd."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from harness.util.process import Child, spawn
+
+_CONNECT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class SshRoute:
+    """The address and port at which the guest's port 22 is reached.
+
+    With `jump_host`, an OpenSSH destination, this is an address as the jump host sees it. The user's own
+    OpenSSH configuration says how to log in there.
+    """
+
+    address: str
+    port: int = 22
+    jump_host: str | None = None
+
+    def connect(self) -> socket.socket:
+        """Return a connected socket, on which sshd may or may not answer. Raises OSError, ConfigError."""
+        if self.jump_host is not None:
+            return self._through(self.jump_host)
+        connected = socket.create_connection((self.address, self.port), timeout=_CONNECT_SECONDS)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
+
+    def _through(self, jump_host: str) -> socket.socket:
+        """Connect through standard input and output of `ssh -W`, which ends with the connection."""
+        ours, theirs = socket.socketpair()
+        # fmt: off
+        command = [
+            "ssh",
+            "-o", "BatchMode=yes",
+            "-W", f"{self.address}:{self.port}",
+            "--", jump_host,
+        ]
+        # fmt: on
+        with theirs:
+            try:
+                _reap(spawn(command, name="ssh", stdin=theirs.fileno(), stdout=theirs.fileno()))
+            except BaseException:
+                ours.close()
+                raise
+        return ours
+
+
+_jumps: list[Child] = []
+"""Connections through jump hosts. The next connection reaps those that have ended."""
+
+
+def _reap(child: Child) -> None:
+    _jumps[:] = [*(jump for jump in _jumps if jump.running), child]

@@ -1,0 +1,1 @@
+"""The existing tests: the catalog of Python tests, external tests and their metadata."""

@@ -1,0 +1,57 @@
+"""Execution of a run: one pytest session, or two with --verify-clones."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.platform.base import SCALE_VARIABLE
+from harness.platform.choose import choose
+from kola.cli import streams
+from kola.cli.handover import HandOver
+from kola.cli.session import run_pytest
+from kola.cli.verify import verify_clones
+from kola.plugin.recorder import Recorder
+from kola.run.options import RunOptions
+from kola.run.resolve import Resolved, resolve
+from kola.schedule.budget import workers
+
+
+def run_tests(options: RunOptions) -> int:
+    """Run the tests and return the exit status: 0 passed, 1 failed, 2 wrong input, 77 only warnings (on
+    request).
+
+    From here on the run continues even if its console is lost.
+    """
+    streams.outlive()
+    resolved = resolve(options, tell=_tell)
+    plan = resolved.plan
+    platform = choose(plan.platform, plan.arch)
+    os.environ[SCALE_VARIABLE] = str(platform.scale)  # so that workers do not measure again while guests run
+    if platform.note:
+        _tell(f"accelerator: {platform.note}")
+    count = workers(options.parallel, plan, platform.capacity())
+    handed = HandOver(resolved, closes=not options.verify_clones)
+    status = run_pytest(handed, count)
+    recorder = handed.recorder
+    if recorder is None or recorder.run is None:
+        if status == pytest.ExitCode.USAGE_ERROR:
+            raise ConfigError("pytest refused its arguments, as said above", hint="look at --pytest-args")
+        return 1
+    if options.verify_clones:
+
+        def again(sample: Resolved) -> Recorder | None:
+            second = HandOver(sample, closes=False, timed=False)
+            run_pytest(second, min(count, len(sample.plan.tests)))
+            return second.recorder
+
+        verify_clones(recorder, again, resolved)
+        recorder.close()
+    return int(recorder.run.exit_code)
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,50 @@
+"""List the machines that are kept."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from kola.cli.kept import as_json, span
+from kola.cli.table import aligned
+from kola.keep.record import Kept
+from kola.keep.register import kept_machines
+from kola.run.parser import Switch
+
+HELP = "list the machines that are kept"
+EXAMPLES = (
+    "kola ps                          # name, age and time left of each",
+    "kola ps --json | jq -r .ssh.port # one JSON object a line",
+)
+
+_HEADER = ("NAME", "STATE", "AGE", "LEFT", "HOW", "MEMORY", "SSH", "BUILD", "KEPT FOR")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action=Switch, help="print a JSON line for each")
+
+
+def run(args: argparse.Namespace) -> int:
+    machines = kept_machines()
+    if args.json:
+        for machine in machines:
+            print(as_json(machine))
+    else:
+        print(aligned([_HEADER, *(_row(machine) for machine in machines)]))
+    return 0
+
+
+def _row(machine: Kept) -> tuple[str, ...]:
+    now = time.time()
+    entry = machine.ssh
+    return (
+        machine.name,
+        str(machine.state),
+        span(now - machine.started),
+        span(machine.ends - now),
+        machine.how or "-",
+        f"{machine.memory_mib} MiB",
+        f"{entry.user}@{entry.address}:{entry.port}" if entry is not None else "-",
+        machine.build,
+        machine.test or "-",
+    )

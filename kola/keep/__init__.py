@@ -1,0 +1,1 @@
+"""Kept machines: their keeper, the register, and access to them."""

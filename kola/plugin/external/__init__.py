@@ -1,0 +1,1 @@
+"""External shell tests as pytest items."""

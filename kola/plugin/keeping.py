@@ -1,0 +1,92 @@
+"""Machines of failed tests that stay, held by the process in which they failed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+from contextlib import ExitStack
+
+from kola.keep.keeper import Keeper, Promise
+from kola.keep.options import LIFETIME_SECONDS
+from kola.keep.record import Kept
+from kola.plugin.context import TestContext
+from kola.run.plan import RunPlan
+from kola.schedule.resources import MachineHost
+
+_PR_SET_PDEATHSIG = 1
+
+
+class FailedMachines:
+    """The machines that this process keeps. They live in it, even after its tests have ended."""
+
+    def __init__(self, plan: RunPlan, host: MachineHost) -> None:
+        self._plan = plan
+        self._host = host
+        self._keeper: Keeper | None = None
+        self._owned = ExitStack()
+
+    @property
+    def names(self) -> list[str]:
+        """The machines that are kept now."""
+        return self._keeper.names if self._keeper is not None else []
+
+    def keep(self, context: TestContext) -> None:
+        """Take over the machines of a failed test that still run, with their network and services."""
+        alive = [machine for machine in context.machines if machine.instance.running]
+        if not alive:
+            return
+        if self._keeper is None:
+            self._keeper = Keeper(self._host)
+        for machine in alive:
+            promise = Promise(
+                self._plan.build_id,
+                self._plan.arch,
+                machine.instance.spec,
+                LIFETIME_SECONDS,
+                test=context.info.name,
+            )
+            (promised,) = self._keeper.promise(1, promise, must_fit=False)
+            machine.limit(None)
+            context.kept.append(self._keeper.hold(promised, machine))
+            context.machines_kept.append(machine)
+        self._owned.push(context.owned.pop_all())
+
+    def release(self, kept: list[Kept]) -> None:
+        """End machines of a test before the process ends."""
+        if self._keeper is not None:
+            for machine in kept:
+                self._keeper.stop(machine.name)
+
+    def outlive_parent(self) -> None:
+        """Have the kernel no longer end this process with the run. Main thread only, which had asked for it.
+
+        A closed terminal does not reach the process any more, either.
+        """
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, 0)
+        for number in (signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    def stay(self) -> None:
+        """Keep this process, in the background, until the last machine has ended."""
+        if os.getpid() != os.getsid(0) and os.getpid() != os.getpgrp():
+            os.setsid()
+        os.chdir("/")
+        threading.Thread(target=self._stay, name="kept machines").start()  # Python ends after its threads
+
+    def close(self) -> None:
+        """End all machines."""
+        if self._keeper is not None:
+            self._keeper.close()
+        self._owned.close()
+
+    def _stay(self) -> None:
+        threading.main_thread().join()  # pytest's capture puts the standard streams back last of all
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):
+            os.dup2(null, number)
+        os.close(null)
+        if self._keeper is not None:
+            self._keeper.wait()
+        self.close()

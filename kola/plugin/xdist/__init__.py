@@ -1,0 +1,1 @@
+"""The xdist part of the plugin: workers, scheduling, and data passed between the processes."""

@@ -1,0 +1,122 @@
+"""What the audits judge by more than one item: every road to docker, presets, configs, upgrades."""
+
+from __future__ import annotations
+
+import pytest
+from audit_samples import CANARY, COMMIT, ENTRY, SECTIONS, WANTS, bad, record
+
+from harness.artifact.distro import NESTOS
+from testsuites.audit import accounts, files, running, updates, ways_in
+from testsuites.audit.configured import Configured
+from testsuites.audit.finding import assert_none
+
+NOTHING = Configured()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"passwordauthentication": "yes"}, "passwordauthentication is yes for root"),
+        ({"kbdinteractiveauthentication": "yes"}, "kbdinteractiveauthentication is yes for root"),
+        ({"authorizedkeyscommand": "/usr/local/bin/keys"}, "authorizedkeyscommand is /usr/local/bin/keys"),
+        ({"authorizedkeysfile": "/etc/ssh/keys/%u"}, "authorizedkeysfile is /etc/ssh/keys/%u"),
+        ({"permitrootlogin": "forced-commands-only"}, "permitrootlogin is forced-commands-only"),
+        ({"denyusers": "nest"}, "denyusers is nest"),
+        ({"ciphers": "aes128-ctr,3des-cbc"}, "ciphers has 3des-cbc"),
+        ({"subsystem": "sftp /bin/sh"}, "subsystem is sftp /bin/sh"),
+    ],
+)
+def test_a_setting_of_one_user_is_found_in_both_ways(settings: dict[str, str], says: str) -> None:
+    sample = record(sshd={"root": settings})
+    (found,) = ways_in.sshd_settings(sample, NESTOS)
+    assert says in found.says
+    (exception,) = ways_in.sshd_exceptions(sample)
+    assert exception.item == "root from 203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("ActiveState=inactive", "ActiveState=active"),
+        ("UnitFileState=disabled", "UnitFileState=enabled"),
+        ("WantedBy=", "WantedBy=multi-user.target"),
+        ("TriggeredBy=docker.socket", "TriggeredBy=late.timer docker.socket"),
+    ],
+)
+def test_docker_is_found_by_every_road(line: str, instead: str) -> None:
+    lines = list(SECTIONS["engines"])
+    lines[lines.index(line)] = instead
+    (found,) = running.container_engines(record(instead={"engines": lines}), NESTOS)
+    assert found.item == "docker.service"
+
+
+def test_what_the_config_writes_is_no_change() -> None:
+    sample = record(
+        add={
+            "files": [
+                "f 644 0 0 9 /etc/mine\t",
+                "f 644 0 0 9 /etc/systemd/system/mine.service.d/10.conf\t",
+                f"l 777 0 0 9 {WANTS}/mine.service\t/etc/systemd/system/mine.service",
+            ]
+        }
+    )
+    units = frozenset({"mine.service"})
+    configured = Configured(frozenset({"/etc/mine"}), units, units)
+    assert files.etc_differences(sample, NESTOS, configured) == []
+    assert running.enabled_units(sample, configured) == []
+
+
+def test_one_restart_by_a_watchdog_is_a_starving_hosts() -> None:
+    once = ["Id=journald.service", "NRestarts=1", "WatchdogUSec=3min"]
+    assert running.unwell_units(record(add={"services": once})) == []
+    twice = ["Id=journald.service", "NRestarts=2", "WatchdogUSec=3min"]
+    (found,) = running.unwell_units(record(add={"services": twice}))
+    assert found.item == "journald.service"
+
+
+def test_a_property_belongs_to_its_own_unit() -> None:
+    shown = ["Id=a.service", "ActiveState=active", "--", "Listen=/run/b (Stream)", "Id=b.socket"]
+    one, other = record(instead={"services": shown}).shown("services")
+    assert (one.get("Listen"), other["Listen"]) == (None, "/run/b (Stream)")
+
+
+def test_links_to_units_are_judged_once() -> None:
+    sample = record(add={"files": ["l 777 0 0 9 /etc/systemd/system/x.service\t/dev/null"]})
+    assert files.etc_differences(sample, NESTOS, NOTHING) == []
+    assert running.missing_units(sample, NOTHING) != []
+
+
+def test_presets_of_etc_come_first_and_also_enables() -> None:
+    link = f"l 777 0 0 9 {WANTS}/helper.service\t/usr/lib/systemd/system/helper.service"
+    also = ["/usr/lib/systemd/system/sshd.service:Also=helper.service"]
+    assert running.enabled_units(record(add={"files": [link], "install": also}), NOTHING) == []
+    ours = ["/etc/systemd/system-preset/10.preset:enable helper.service"]
+    assert running.enabled_units(record(add={"files": [link], "presets": ours}), NOTHING) == []
+
+
+def test_an_upgrade_that_drops_an_argument_is_named() -> None:
+    sample = record(add={"entries": [f"{ENTRY}:options root=/dev/vda4 rw"]})
+    before = ["BOOT_IMAGE=/x", "root=/dev/vda4", "rw", "mitigations=auto,nosmt", "kola.mine"]
+    found = updates.kept_arguments(sample, before)
+    assert [(one.item, one.says) for one in found] == [
+        ("/proc/cmdline", "it lost kola.mine"),
+        ("ostree-1-nestos.conf", "it lost kola.mine"),
+        ("ostree-2-nestos.conf", "it lost mitigations=auto,nosmt kola.mine"),
+    ]
+
+
+def test_an_upgrade_that_loses_the_older_deployment_is_named() -> None:
+    found = updates.way_back(record(), record(), "2.0", COMMIT)
+    assert {one.rule for one in found} == {
+        "an upgrade keeps the older deployment",
+        "an upgrade boots the new version",
+    }
+
+
+def test_a_failure_names_rule_item_and_reason_first() -> None:
+    with pytest.raises(AssertionError, match=r"^only root has uid 0: toor: has uid 0"):
+        assert_none(accounts.second_uid0(bad("passwd", "toor:x:0:0::/root:/bin/sh"), NESTOS))
+
+
+def test_no_rule_sees_what_the_collector_planted() -> None:
+    assert not [file for file in record().files if file.path.startswith(CANARY)]

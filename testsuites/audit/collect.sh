@@ -1,0 +1,181 @@
+# Prints a record of the whole system, section by section. Runs once, as root, in POSIX sh.
+# A process costs about a tenth of a second on an emulator: list much at once, judge elsewhere (record.py).
+set -u
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin SYSTEMD_COLORS=0 SYSTEMD_PAGER=cat
+default_user=$1
+
+# A record has no empty lines, and a unit need not have every property.
+show() { systemctl show "$@" | sed 's/^$/--/'; }
+section() { printf '\n@@ %s\n' "$*"; }
+
+# Bad items of every kind that a search is to find. Who does not list them cannot be trusted (proofs.py).
+canary=$(mktemp -d /var/tmp/kola-audit.XXXXXX) || exit 1
+trap 'rm -rf "$canary"' EXIT
+chmod 755 "$canary"
+: > "$canary/setuid" && chmod 4755 "$canary/setuid"
+: > "$canary/open" && chmod 666 "$canary/open"
+mkdir "$canary/open.d" && chmod 777 "$canary/open.d"
+mknod -m 600 "$canary/device" c 1 3
+: > "$canary/orphan" && chown 54321:54321 "$canary/orphan"
+printf -- '-----BEGIN %s-----\n' 'CANARY PRIVATE KEY' > "$canary/secret"
+printf 'ssh-ed25519 %s canary\n' 'AAAAC3NzaC1lZDI1NTE5AAAAICanary' > "$canary/public"
+: > "$canary/capable" && setcap cap_net_raw+ep "$canary/capable"
+
+section canary
+echo "$canary"
+section passwd
+cat /etc/passwd
+section getent-passwd
+getent passwd
+section getent-group
+getent group
+section shadow
+cat /etc/shadow
+section gshadow
+cat /etc/gshadow
+section subuid
+cat /etc/subuid
+section subgid
+cat /etc/subgid
+section shipped-accounts
+cat /usr/etc/passwd /usr/lib/passwd 2>/dev/null
+section shipped-groups
+cat /usr/etc/group /usr/lib/group 2>/dev/null
+
+section files
+find / /boot /var /run /tmp /dev /dev/shm -xdev \
+    \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o -printf '%y %m %U %G %s %p\t%l\n'
+section capabilities
+getcap -r /etc /usr /var /boot /run
+section digests
+find /etc /usr/etc -xdev -type f -exec sha256sum {} +
+find /boot -xdev \( -name '*.cfg' -o -name '*.conf' -o -name grubenv -o -name '*.lua' \) -type f -exec sha256sum {} +
+section secrets
+grep -rsIHE --devices=skip -e '-----BEGIN [A-Z ]*PRIVATE KEY' -e 'aws_secret_access_key' \
+    -e '(AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|AGE-SECRET-KEY-1)' \
+    -e '^[[:space:]]*(client-key-data:|psk=|"auth": *"[A-Za-z0-9+/=]{8,}")' \
+    -e '(ssh-(rsa|dss|ed25519)|ecdsa-sha2-nistp[0-9]+|sk-[a-z0-9-]+@openssh\.com|ssh-[a-z0-9-]+-cert-v01@openssh\.com) AAAA' \
+    /etc /usr/etc /var /run /boot /tmp
+
+section sudo
+getent passwd | cut -d: -f1 | while read -r account; do
+    sudo -n -l -U "$account" 2>&1 | sed "s/^/$account: /"
+done
+
+section processes
+ps -eo pid=,user:32=,comm=,args= -ww
+section cgroups
+ps -eo pid=,ppid=,tty=,comm=,cgroup= -ww
+section programs
+find /proc -maxdepth 2 -name exe -printf '%h %l\n' 2>/dev/null
+section hosts
+cat /etc/hosts
+section sockets
+ss -Hlntup
+section unix-sockets
+ss -Hlxp
+section vsock
+ss -Hl --vsock -p
+section proc-net
+grep -H . /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
+
+# Each sshd that runs, with its own arguments; where none does, the one a socket would start.
+daemons=$(ps -eo args= -ww | sed -n 's/^sshd: \([^ ]*sshd .*\) \[listener\].*/\1/p' | sort -u)
+shells=$(getent passwd | awk -F: '$7 !~ /(nologin|false)$/ { print $1 }')
+printf '%s\n' "${daemons:-/usr/sbin/sshd}" | while read -r program arguments; do
+    for user in $shells nobody; do
+        for address in 203.0.113.7 10.0.2.2; do
+            section sshd "$user" "$address" "$program" "$arguments"
+            # shellcheck disable=SC2086 # one word for each argument
+            "$program" $arguments -T -C "user=$user,host=client.example,addr=$address" 2>&1
+        done
+    done
+    # Without Match, one account without a shell is like the others.
+    [ "$arguments" != -D ] || grep -rqisE '^[[:space:]]*(match|include[[:space:]]+/(etc/[^s]|[^e]))' /etc/ssh || continue
+    for user in $(getent passwd | awk -F: '$7 ~ /(nologin|false)$/ && $1 != "nobody" { print $1 }'); do
+        section sshd "$user" 203.0.113.7 "$program" "$arguments"
+        # shellcheck disable=SC2086
+        "$program" $arguments -T -C "user=$user,host=client.example,addr=203.0.113.7" 2>&1
+    done
+done
+
+section sshd-matches
+grep -rHisE '^[[:space:]]*match[[:space:]]' /etc/ssh
+
+section units
+systemctl list-units --all --plain --no-legend --full
+section jobs
+systemctl list-jobs --no-legend
+section services
+show -p Id,ActiveState,SubState,NRestarts,Result,WatchdogUSec,FragmentPath,TriggeredBy,Transient,Listen \
+    $(systemctl list-units --plain --no-legend --full --type=service,socket,timer,path | cut -d' ' -f1)
+section engines
+show -p Id,LoadState,ActiveState,UnitFileState,FragmentPath,TriggeredBy,WantedBy,RequiredBy \
+    docker.service docker.socket containerd.service podman.service podman.socket \
+    isulad.service isulad.socket crio.service
+section gettys
+show -p Id,ExecStart 'getty@*.service' 'serial-getty@*.service' console-getty.service
+section default-target
+readlink -f /etc/systemd/system/default.target || readlink -f /usr/lib/systemd/system/default.target
+section install
+grep -rHsE '^(Also|Alias|WantedBy|RequiredBy|UpheldBy)=.' /etc/systemd/system /usr/lib/systemd/system
+section unit-files
+grep -rHsE '^(Exec[A-Za-z]*=.*(dockerd|containerd|isulad|crio|podman +(system +service|play|kube|run|start))|LogLevelMax=|LogFilterPatterns=|LogNamespace=|Standard(Output|Error)=null)' \
+    /etc/systemd /run/systemd/system /run/systemd/generator /run/systemd/generator.late /run/systemd/transient \
+    /usr/lib/systemd/system /usr/local/lib/systemd /var/home/*/.config/systemd /var/roothome/.config/systemd
+section wait-online
+show -p Id,LoadState,UnitFileState,ActiveState,Result,ExecStart,WantedBy,Before \
+    NetworkManager-wait-online.service systemd-networkd-wait-online.service
+section presets
+grep -rHsE '^ *(enable|disable|ignore) ' /etc/systemd/system-preset /run/systemd/system-preset \
+    /usr/local/lib/systemd/system-preset /usr/lib/systemd/system-preset
+section user-units
+for socket in /run/user/*/systemd/private; do
+    [ -S "$socket" ] || continue
+    runtime=${socket%/systemd/private}
+    name=$(getent passwd "${runtime##*/}" | cut -d: -f1)
+    runuser -u "$name" -- env "XDG_RUNTIME_DIR=$runtime" \
+        systemctl --user list-units --all --plain --no-legend --full 2>&1 | sed "s/^/$name: /"
+done
+
+section cmdline
+cat /proc/cmdline
+section modules
+cut -d' ' -f1 /proc/modules
+section mounts
+cat /proc/1/mountinfo
+section sysctl
+sysctl -a 2>/dev/null
+section sysctl-config
+grep -rHsE '^ *[^#; ]' /usr/lib/sysctl.d /usr/local/lib/sysctl.d /run/sysctl.d /etc/sysctl.d /etc/sysctl.conf
+section grubenv
+grep -aHsE '^[a-z_]+=.' /boot/grub*/grubenv /boot/efi/EFI/*/grubenv
+section entries
+grep -H '' /boot/loader/entries/*.conf
+section bootlinks
+cat /boot/loader/entries/*.conf | tr ' ' '\n' | sed -n 's/^ostree=//p' | sort -u | while read -r link; do
+    echo "$link $(readlink -f "/sysroot$link")"
+done
+section ostree-status
+ostree admin status
+section commit
+commit=$(ostree admin status | sed -n 's/^\* [^ ]* \([0-9a-f]*\)\..*/\1/p')
+echo "$commit $(sha256sum < "/ostree/repo/objects/$(echo "$commit" | cut -c1-2)/$(echo "$commit" | cut -c3-).commit")"
+section remotes
+grep -H '' /etc/ostree/remotes.d/*.conf /usr/etc/ostree/remotes.d/*.conf /ostree/repo/config
+section origins
+grep -H '' /ostree/deploy/*/deploy/*.origin
+section os-release
+cat /etc/os-release
+section packages
+rpm -qa --qf '%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE}.%{ARCH}\n' | sort
+section journald
+grep -rHsE '^[A-Z][A-Za-z]*=' /usr/lib/systemd/journald.conf.d /run/systemd/journald.conf.d \
+    /etc/systemd/journald.conf /etc/systemd/journald.conf.d
+section boot-times
+systemd-analyze time
+section pam
+grep -rHsE '^[^#]' /etc/pam.d
+section polkit
+grep -rHsE '.' /etc/polkit-1 /run/polkit-1 /usr/local/share/polkit-1
+section end

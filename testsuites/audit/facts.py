@@ -1,0 +1,187 @@
+"""The facts of a record: properties of the build, without differences between its machines."""
+
+from __future__ import annotations
+
+import re
+
+from testsuites.audit.items import Line
+from testsuites.audit.record import Record
+
+_SSHD = (
+    "port", "permitrootlogin", "pubkeyauthentication", "passwordauthentication",
+    "kbdinteractiveauthentication",
+    "permitemptypasswords", "hostbasedauthentication", "authorizedkeysfile", "authorizedkeyscommand",
+    "pubkeyacceptedalgorithms", "authenticationmethods", "allowusers", "denyusers", "subsystem",
+)  # fmt: skip
+_VOLATILE_FILES = re.compile(
+    r"/(proc|sys|dev|run|tmp|var/tmp|var/log|var/cache|sysroot|boot)(/.*)?"
+    r"|/etc/(machine-id|hostname|hosts|resolv\.conf|adjtime|\.updated|\.pwd\.lock|\.ignition-result\.json)"
+    r"|/etc/(passwd|shadow|group|gshadow|subuid|subgid)-?"
+    r"|/etc/ssh/ssh_host_.*|/etc/systemd/system-preset/20-ignition\.preset"
+    r"|/etc/systemd/system/.*kola-.*|/etc/systemd/system/dev-virtio.*|/var/lib/(systemd|NetworkManager|chrony)/.*"
+    r"|/var/tmp/kola-.*"
+    r"|.*/\.sudo_as_admin_successful|.*/\.ssh(/.*)?"
+)
+_VOLATILE_SYSCTL = re.compile(
+    r"kernel\.(random\..*|ns_last_pid|hostname|domainname|threads-max|pty\.nr|perf_.*|sched_domain\..*|core_pipe.*)"
+    r"|fs\.(dentry-state|file-.*|inode-.*|aio-nr|epoll\..*|quota\..*|pipe-user.*|.*max_user.*)"
+    r"|net\.(netfilter|ipv[46]\.(conf|neigh|route|tcp_.*mem|udp_mem))\..*|net\.ipv4\.(tcp|udp)_.*mem"
+    r"|net\.ipv6\.(conf|neigh)\..*|vm\..*(reserve|min_free).*|user\.max_.*|dev\..*|abi\..*|net\.ipv4\.tcp_max_.*"
+)
+_ENABLING = re.compile(r"(/etc|/run)/systemd/(system|user|system\.control)/|.*/\.config/systemd/user/")
+_PASSING_UNITS = re.compile(
+    r"session-|user@|user-runtime-dir@|run-|systemd-(hostnamed|timedated|localed)|kola-"
+)
+_NUMBER = re.compile(r"(?<=/)\d+(?=/|$)|[0-9a-f]{8,}")
+_PHASE = re.compile(r"(?:(\d+)min )?([0-9.]+)(m?s) \((firmware|loader|kernel|initrd|userspace)\)")
+_VOLATILE_ARGUMENTS = ("BOOT_IMAGE=", "ostree=", "ignition.firstboot", "$ignition_firstboot")
+
+
+def facts_of(record: Record) -> dict[str, dict[str, str]]:
+    """Return categories of facts, equal for all machines of one image."""
+    return {
+        "accounts": {
+            one.name: f"uid {one.uid} gid {one.gid} {one.home} {one.shell}, {_lock(record, one.name)}"
+            for one in record.accounts
+        },
+        "groups": {
+            one.name: f"gid {one.gid} members {' '.join(sorted(one.members))}".rstrip()
+            for one in record.groups
+        },
+        "sudo": {account: "; ".join(rights) for account, rights in record.sudo.items() if rights},
+        "ways-in": _ways_in(record),
+        "keys": {line.file: line.text.split()[-1] for line in record.secrets if _shipped_key(record, line)},
+        "listeners": {f"{one.protocol} {one.address}:{one.port}": one.process for one in record.sockets},
+        "enabled-units": {
+            file.path.removeprefix("/etc/systemd/system/"): file.target
+            for file in record.files
+            if file.kind == "l" and _ENABLING.match(file.path) and not _volatile(file.path)
+        },
+        "running-units": {
+            one["Id"]: one.get("FragmentPath", "")
+            for one in record.shown("services")
+            if one.get("ActiveState") == "active" and not _PASSING_UNITS.match(one.get("Id", ""))
+        },
+        "unix-listeners": _unix_listeners(record),
+        "setuid": {
+            file.path: f"mode {file.mode:o} owner {file.uid}:{file.gid}"
+            for file in record.files
+            if file.kind == "f" and file.mode & 0o6000
+        },
+        "capabilities": {
+            path: value
+            for path, value in record.capabilities.items()
+            if not path.startswith(f"{record.canary}/")
+        },
+        "mounts": _mounts(record),
+        "kernel-arguments": {
+            argument.partition("=")[0]: argument
+            for argument in record.kernel_arguments
+            if not argument.startswith(_VOLATILE_ARGUMENTS)
+        },
+        "boot-entries": {
+            entry.file.rpartition("/")[2]: " ".join(
+                one for one in entry.options if not one.startswith(_VOLATILE_ARGUMENTS)
+            )
+            for entry in record.entries
+        },
+        "remotes": {
+            f"{line.file} {line.text.partition('=')[0].strip()}": line.text.strip()
+            for line in record.file_lines("remotes")
+            if line.text.strip()
+        },
+        "kernel-modules": dict.fromkeys(record.lines("modules"), "loaded"),
+        "sysctl": {key: value for key, value in record.sysctl.items() if not _VOLATILE_SYSCTL.fullmatch(key)},
+        "packages": dict(record.packages),
+        "files": _files(record),
+        "sizes": _sizes(record),
+        "boot-times": _boot_times(record),
+    }
+
+
+def _unix_listeners(record: Record) -> dict[str, str]:
+    """Paths without what differs from one machine to the next, with the programs that listen."""
+    found: dict[str, str] = {}
+    for one in record.unix_sockets:
+        names = {record.cgroups[pid].name for pid in one.pids if pid in record.cgroups}
+        if one.path.startswith("/"):
+            found[_NUMBER.sub("N", one.path)] = " ".join(sorted(names))
+    return found
+
+
+def _sizes(record: Record) -> dict[str, str]:
+    """Bytes of the commit's files, of directories below /usr and of kernel and initramfs."""
+    found: dict[str, int] = {}
+    for file in record.committed.values():
+        if file.kind == "f":
+            for name in ("/usr", "/".join(file.path.split("/")[:3])):
+                found[name] = found.get(name, 0) + file.size
+            if file.path.endswith(("/vmlinuz", "/initramfs.img")):
+                found[file.path] = file.size
+    return {name: f"{size} bytes" for name, size in found.items()}
+
+
+def _boot_times(record: Record) -> dict[str, str]:
+    """The phases of the boot by `systemd-analyze time`, in whole seconds."""
+    text = " ".join(record.lines("boot-times"))
+    found = {}
+    for minutes, number, unit, phase in _PHASE.findall(text):
+        seconds = float(number) / (1000 if unit == "ms" else 1) + 60 * int(minutes or 0)
+        found[phase] = f"{seconds:.0f} s"
+    return found
+
+
+def _volatile(path: str) -> bool:
+    return _VOLATILE_FILES.fullmatch(path) is not None
+
+
+def _lock(record: Record, name: str) -> str:
+    value = next((row[1] for row in record.fields("shadow") if row[0] == name and len(row) > 1), None)
+    if value is None:
+        return "no shadow entry"
+    return "locked" if value.startswith(("!", "*")) else "password set" if value else "EMPTY PASSWORD"
+
+
+def _shipped_key(record: Record, line: Line) -> bool:
+    """Return True unless the key is the collector's, the harness's, a host key, or in Ignition's config."""
+    ours = next(iter(record.lines("access")), "").rpartition(" ")[2]
+    mine = bool(ours) and ours in line.text
+    passing = (
+        line.file.startswith((f"{record.canary}/", "/etc/ssh/ssh_host_")) or line.file == "/run/ignition.json"
+    )
+    return not (mine or passing)
+
+
+def _ways_in(record: Record) -> dict[str, str]:
+    found = {}
+    for policy in record.policies:
+        for key in _SSHD:
+            values = " | ".join(policy.settings.get(key, ()))
+            if values:
+                found[f"{policy.daemon} {policy.user} from {policy.address}: {key}"] = values
+    return found
+
+
+def _mounts(record: Record) -> dict[str, str]:
+    passing = ("/run/", "/sys/", "/proc/", "/dev/")
+    return {
+        one.point: f"{one.kind} {','.join(sorted(one.options))}"
+        for one in record.mounts
+        if not one.point.startswith(passing)
+    }
+
+
+def _files(record: Record) -> dict[str, str]:
+    found = {}
+    for file in record.files:
+        if _volatile(file.path) or file.kind not in "fldcb":
+            continue
+        words = [file.kind, f"{file.mode:o}", f"{file.uid}:{file.gid}"]
+        if file.path in record.committed:
+            words.append(record.committed[file.path].checksum)
+        elif file.kind == "f":
+            words.append(record.digests.get(file.path, f"{file.size} bytes"))
+        if file.target:
+            words.append(f"→ {file.target}")
+        found[file.path] = " ".join(words)
+    return found

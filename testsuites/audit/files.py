@@ -1,0 +1,231 @@
+"""Rules for files: modes, owners, device nodes, keys, and /etc against what the build ships."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.artifact import Distro
+from testsuites.audit.configured import Configured
+from testsuites.audit.finding import Finding
+from testsuites.audit.items import FileFact
+from testsuites.audit.record import Record
+
+_VOLATILE = ("/run/", "/dev/", "/proc/", "/sys/")
+_SECRET = {"/etc/shadow": 0o027, "/etc/gshadow": 0o027, "/etc/shadow-": 0o027, "/etc/gshadow-": 0o027}
+"""Bits of the mode that must not be set."""
+_JOBS = ("/etc/cron", "/var/spool/cron/", "/var/spool/at/", "/etc/anacrontab", "/etc/rc.local")
+_HOOKS = (
+    "/etc/NetworkManager/dispatcher.d/",
+    "/etc/udev/rules.d/",
+    "/etc/init.d/",
+    "/etc/rc.d/",
+    "/etc/profile.d/",
+    "/etc/kernel/install.d/",
+    "/etc/dhcp/",
+    "/etc/networkd-dispatcher/",
+    "/etc/xdg/autostart/",
+)
+"""Directories whose files root, or whoever logs in, runs without a unit."""
+_GENERATOR = re.compile(r"/systemd/((system|user)(-environment)?-generators|system-(shutdown|sleep))/")
+_CREDENTIAL_FILES = {
+    ".netrc", ".git-credentials", ".pgpass", "credentials.json", ".npmrc", ".pypirc", ".vault-token",
+    "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ecdsa_sk", "id_ed25519_sk",
+}  # fmt: skip
+_CREDENTIAL_PATHS = (
+    ".docker/config.json",
+    ".aws/credentials",
+    ".kube/config",
+    ".p12",
+    ".pfx",
+    ".jks",
+    ".kdbx",
+)
+_PRIVATE_DEVICE = re.compile(r"b /dev/|c /dev/(mem|kmem|port|nvram|sg\d|uinput|cpu/)")
+PUBLIC_KEY = re.compile(r"(ssh|ecdsa|sk)-\S+ AAAA")
+_HOST_KEY = re.compile(r"/etc/ssh/ssh_host_\w+_key(\.pub)?")
+
+EVERYWHERE = (
+    "/etc/passwd-?",
+    "/etc/group-?",
+    "/etc/shadow-?",
+    "/etc/gshadow-?",
+    "/etc/sub[ug]id-?",
+    r"/etc/\.pwd\.lock",
+    r"/etc/\.updated",
+    r"/etc/\.ignition-result\.json",
+    "/etc/machine-id",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/adjtime",
+    "/etc/resolv.conf",
+    r"/etc/ssh/ssh_host_\w+_key(\.pub)?",
+    r"/etc/systemd/system-preset/20-ignition\.preset",
+    r"/etc/systemd/system/[^/]+\.(wants|requires)(/.*)?",
+    "/etc/selinux(/.*)?",
+    "/etc/ostree/remotes.d(/.*)?",
+)
+"""Files that every first boot writes into /etc. Other rules judge links in `.wants` and remotes."""
+
+
+def world_writable(record: Record) -> list[Finding]:
+    """Return files and directories that all may write, device nodes outside /dev, files without an owner."""
+    return list(_open_files(record))
+
+
+def _open_files(record: Record) -> Iterator[Finding]:
+    uids = {account.uid for account in record.accounts}
+    gids = {group.gid for group in record.groups}
+    for file in record.files:
+        mode = f"mode {file.mode:o}"
+        if (
+            file.path.startswith("/dev/")
+            and file.mode & 0o006
+            and _PRIVATE_DEVICE.match(f"{file.kind} {file.path}")
+        ):
+            yield Finding("disks and memory are root's", file.path, f"all may open it, {mode}")
+        if file.path.startswith(_VOLATILE) and file.kind not in "fd":
+            continue
+        if file.path.startswith("/dev/"):
+            continue
+        if file.kind in "bc":
+            if not file.path.startswith("/dev/"):
+                yield Finding("device nodes are in /dev", file.path, f"is a device node, {mode}")
+        elif file.kind == "f" and file.mode & 0o002:
+            yield Finding("nobody writes others' files", file.path, f"all may write it, {mode}")
+        elif file.kind == "d" and file.mode & 0o002 and not file.mode & 0o1000:
+            yield Finding("shared directories are sticky", file.path, f"all may remove files in it, {mode}")
+        if file.path.startswith("/etc/") and file.kind in "fd" and not _roots(record, file):
+            yield Finding("/etc is root's", file.path, f"belongs to {file.uid}:{file.gid}, {mode}")
+        if file.uid not in uids or file.gid not in gids:
+            yield Finding("every file has an owner", file.path, f"belongs to {file.uid}:{file.gid}")
+        if file.mode & _SECRET.get(file.path, 0):
+            yield Finding("hashes are secret", file.path, mode)
+        if file.path in ("/var/roothome", "/root") and file.kind == "d" and file.mode & 0o022:
+            yield Finding("root's home is root's", file.path, mode)
+
+
+def _roots(record: Record, file: FileFact) -> bool:
+    """Return True for a file that root alone may change, and for one that is as the build ships it."""
+    shipped = record.all_files.get(f"/usr{file.path}")
+    if shipped is not None and (shipped.uid, shipped.gid, shipped.mode) == (file.uid, file.gid, file.mode):
+        return True
+    return file.uid == 0 and (file.gid == 0 or not file.mode & 0o020)
+
+
+def foreign_hosts(record: Record) -> list[Finding]:
+    """Return every name in /etc/hosts that is not the machine's own or one of the harness's services."""
+    found = []
+    for line in record.lines("hosts"):
+        address, *names = line.partition("#")[0].split() or [""]
+        own = address.startswith(("127.", "::1", "10.0.2.", "10.99.", "fe00::", "ff0"))
+        if address and not own:
+            found.append(Finding("names are not redirected", "/etc/hosts", f"{' '.join(names)} is {address}"))
+    return found
+
+
+def planted_jobs(record: Record) -> list[Finding]:
+    """Cron jobs, hooks of other services and systemd generators that are not the build's."""
+    shipped = {path.removeprefix("/usr") for path in record.all_files if path.startswith("/usr/etc/")}
+    found = []
+    for file in record.files:
+        if file.kind not in "fl" or file.path in shipped or file.path.startswith("/usr/lib/"):
+            continue
+        if file.path.startswith(_JOBS) and file.name != ".placeholder":
+            found.append(Finding("nothing runs by cron", file.path, "is a job that the build does not have"))
+        if file.path.startswith(_HOOKS):
+            found.append(
+                Finding("nothing runs by a hook", file.path, "is a hook that the build does not have")
+            )
+        if _GENERATOR.search(file.path) and not file.path.startswith("/usr/etc/"):
+            found.append(
+                Finding("generators are the build's", file.path, "is run by systemd, and is not below /usr")
+            )
+    return found
+
+
+def secrets(record: Record) -> list[Finding]:
+    """Return private keys and credentials anywhere in /etc, /var, /run and /boot, except sshd's host keys."""
+    found = []
+    for line in record.secrets:
+        if line.file.startswith(f"{record.canary}/") or _HOST_KEY.fullmatch(line.file):
+            continue
+        if not PUBLIC_KEY.search(line.text):
+            found.append(Finding("no secret is shipped", line.file, f"holds {line.text.strip()[:40]!r}"))
+    for file in record.files:
+        if file.kind == "f" and (file.name in _CREDENTIAL_FILES or file.path.endswith(_CREDENTIAL_PATHS)):
+            found.append(Finding("no secret is shipped", file.path, "is a file of credentials"))
+    return found
+
+
+def etc_differences(record: Record, distro: Distro, configured: Configured) -> list[Finding]:
+    """Return files of /etc that differ from /usr/etc, except those that the config and a first boot write."""
+    known = re.compile("|".join(f"(?:{pattern})" for pattern in (*EVERYWHERE, *distro.etc_written)))
+    here = {file.path: file for file in record.files if file.path.startswith("/etc/")}
+    shipped = {
+        file.path.removeprefix("/usr"): file for file in record.files if file.path.startswith("/usr/etc/")
+    }
+    found = []
+    for path in sorted(here.keys() | shipped.keys()):
+        link = {file.kind for file in (here.get(path), shipped.get(path)) if file is not None} == {"l"}
+        is_unit = link and path.startswith("/etc/systemd/system/")  # the rules for units judge these
+        if known.fullmatch(path) or configured.wrote(path) or is_unit:
+            continue
+        says = _difference(record, here.get(path), shipped.get(path))
+        if says:
+            found.append(Finding("/etc is what the build ships", path, says, "etc_written"))
+    return found
+
+
+def _difference(record: Record, here: FileFact | None, shipped: FileFact | None) -> str:
+    if here is None:
+        return "is gone"
+    if shipped is None:
+        return "" if here.kind == "d" else f"was added, mode {here.mode:o}"
+    if (here.kind, here.target) != (shipped.kind, shipped.target):
+        return f"is another file or leads elsewhere: {here.target or here.kind}"
+    if (here.mode, here.uid, here.gid) != (shipped.mode, shipped.uid, shipped.gid):
+        return (
+            f"has mode {here.mode:o} and owner {here.uid}:{here.gid}, "
+            f"not {shipped.mode:o} and {shipped.uid}:{shipped.gid}"
+        )
+    if record.digests.get(here.path) != record.digests.get(shipped.path):
+        return "has other content"
+    return ""
+
+
+def committed(record: Record) -> list[Finding]:
+    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, size, target."""
+    rule = "/usr is what was committed"
+    here = {
+        file.path: file
+        for file in record.files
+        if file.path.startswith("/usr/") or (file.path == "/usr" and file.kind == "d")
+    }
+    found = []
+    for path in sorted(here.keys() | record.committed.keys()):
+        file, original = here.get(path), record.committed.get(path)
+        if original is None:
+            found.append(Finding(rule, path, "is not in the commit"))
+        elif file is None:
+            found.append(Finding(rule, path, "is in the commit, and not there"))
+        elif (file.kind, file.mode, file.uid, file.gid) != (
+            original.kind, original.mode, original.uid, original.gid,
+        ):  # fmt: skip
+            says = f"has mode {file.mode:o} and owner {file.uid}:{file.gid}, not {original.mode:o} and "
+            found.append(Finding(rule, path, f"{says}{original.uid}:{original.gid}"))
+        elif file.kind == "f" and file.size != original.size:
+            found.append(Finding(rule, path, f"has {file.size} bytes, not {original.size}"))
+        elif file.kind == "l" and file.target != original.target:
+            found.append(Finding(rule, path, f"leads to {file.target}, not {original.target}"))
+    return found
+
+
+def commit_is_whole(record: Record) -> list[Finding]:
+    """The booted commit's object has the checksum that names it."""
+    words = " ".join(record.lines("commit")).split()
+    if len(words) >= 2 and words[0] == words[1]:
+        return []
+    return [
+        Finding("the commit is what its name says", (words or ["(none)"])[0][:12], "has another checksum")
+    ]

@@ -1,0 +1,85 @@
+"""Proof that the guest's tools work: a search that finds nothing must not mean a broken tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testsuites.audit.finding import Finding
+from testsuites.audit.record import Record
+
+_RULE = "the tool works"
+_PLANTED = {
+    "setuid": ("f", 0o4755),
+    "open": ("f", 0o666),
+    "open.d": ("d", 0o777),
+    "device": ("c", 0o600),
+    "orphan": ("f", None),
+}
+_LISTENING = "0A"
+"""The state of a listening socket in /proc/net/tcp."""
+
+
+def broken_tools(record: Record) -> list[Finding]:
+    """Return tools of the guest that miss planted items, or items that the kernel itself reports."""
+    return [Finding(_RULE, tool, says) for tool, says in _broken(record)]
+
+
+def broken_commit(record: Record) -> list[Finding]:
+    """`ostree ls`, when it does not list what every commit has."""
+    if len(record.committed) > 100 and not record.committed.keys().isdisjoint(
+        {"/usr/bin/sh", "/usr/bin/bash"}
+    ):
+        return []
+    return [Finding(_RULE, "ostree", f"`ostree ls` lists {len(record.committed)} files of the booted commit")]
+
+
+def _broken(record: Record) -> Iterator[tuple[str, str]]:
+    if not record.complete:
+        yield "sh", "the collector did not run to its end"
+    for name, (kind, mode) in _PLANTED.items():
+        file = record.all_files.get(f"{record.canary}/{name}")
+        if file is None or file.kind != kind or (mode is not None and file.mode != mode):
+            yield "find", f"it does not list the planted {name} as it is"
+    if f"{record.canary}/capable" not in record.capabilities:
+        yield "getcap", "it does not list the planted file that has a capability"
+    seen = {line.file.rpartition("/")[2] for line in record.secrets if line.file.startswith(record.canary)}
+    if not {"secret", "public"} <= seen:
+        yield "grep", "it does not find the planted keys"
+    if not any(path.startswith("/usr/etc/") for path in record.digests):
+        yield "sha256sum", "it has no digest of a file in /usr/etc"
+    if not record.sudo.get("root"):
+        yield "sudo", "it says that not even root may run anything"
+    known = {account.name for account in record.accounts}
+    if unseen := sorted(known - record.sudo.keys()):
+        yield "sudo", f"it says nothing of {', '.join(unseen)}"
+    if not any(len(policy.settings) > 40 for policy in record.policies):
+        yield "sshd", "`sshd -T` does not print its settings"
+    names = {unit.name for unit in record.units}
+    if not {"multi-user.target", "dbus.socket"} & names or len(names) < 50:
+        yield "systemctl", f"it lists {len(names)} units"
+    if not record.file_lines("presets"):
+        yield "grep", "it finds no presets"
+    if not record.sysctl or not record.mounts:
+        yield "sysctl", "it prints nothing"
+    if missed := _listening(record) - {(one.protocol, one.port) for one in record.sockets}:
+        yield "ss", f"it does not list {sorted(missed)}, which /proc/net says is open"
+    if 1 not in record.cgroups or len(record.cgroups) < 20:
+        yield "ps", f"it lists {len(record.cgroups)} processes"
+    if not any(path.endswith("/systemd") for path in record.programs.values()):
+        yield "find", "it does not list the programs of processes"
+    if not record.packages:
+        yield "rpm", "`rpm -qa` lists no package"
+
+
+def _listening(record: Record) -> set[tuple[str, int]]:
+    """Return protocols and ports that the kernel itself reports as listening on any address."""
+    found = set()
+    for line in record.file_lines("proc-net"):
+        fields = line.text.split()
+        protocol = line.file.rpartition("/")[2].rstrip("6")
+        if len(fields) < 4 or ":" not in fields[1] or fields[1].startswith("local"):
+            continue
+        remote_is_open = fields[2].endswith(":0000")
+        if remote_is_open and (fields[3] == _LISTENING or protocol == "udp"):
+            found.add((protocol, int(fields[1].rpartition(":")[2], 16)))
+    return found

@@ -1,0 +1,43 @@
+"""Preparations for audits of later boots: a reboot, and an upgrade."""
+
+from __future__ import annotations
+
+from harness.machine.machine import Machine
+from testsuites.rpm_ostree import commit_new_version
+
+VERSION = "kola-audit-1.0"
+BEFORE = "/var/lib/kola-audit"
+"""Directory with the state before the upgrade: boot entries, kernel arguments, remotes."""
+
+ADDED, CHANGED, REMOVED = "/etc/kola-audit-added", "/etc/host.conf", "/etc/issue.net"
+"""Files of /etc that the upgrade must keep added, changed or removed; the last two are the build's."""
+LINK = "/etc/kola-audit-link"
+ADDED_TEXT, CHANGED_TEXT = "added by kola", "# changed by kola"
+LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+
+
+IDENTITY = "/var/lib/kola-identity"
+WHO = "cat /etc/machine-id; hostname; sha256sum /etc/ssh/ssh_host_*"
+
+
+def rebooted(machine: Machine) -> None:
+    """Log a line at every level, then reboot."""
+    script = "; ".join(f"logger -t kola-audit -p user.{level} kola-{level}" for level in LEVELS)
+    machine.run(f"{script}; journalctl --sync; ({WHO}) > {IDENTITY}", sudo=True)
+    machine.reboot()
+
+
+def upgraded(machine: Machine) -> None:
+    """Add, change and remove files of /etc; commit a new version, rebase to it and boot it."""
+    # Errors are not checked here: the test that misses the result fails, and no other.
+    machine.run(
+        f"mkdir -p {BEFORE}; cat /proc/cmdline > {BEFORE}/cmdline; "
+        f"cat /etc/ostree/remotes.d/* /ostree/repo/config > {BEFORE}/remotes; "
+        f"cat /boot/loader/entries/*.conf > {BEFORE}/entries; "
+        f"echo '{ADDED_TEXT}' > {ADDED}; chmod 640 {ADDED}; chgrp adm {ADDED}; "
+        f"ln -s host.conf {LINK}; echo '{CHANGED_TEXT}' >> {CHANGED}; rm -f {REMOVED}",
+        sudo=True,
+    )
+    commit_new_version(machine, VERSION)
+    machine.run("rpm-ostree rebase :local-branch", sudo=True, timeout=300).check()
+    machine.reboot()

@@ -1,0 +1,51 @@
+"""Every file of the system, listed and judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.artifact import Distro
+from testsuites.audit import files
+from testsuites.audit.collection import Collection
+from testsuites.audit.configured import Configured
+from testsuites.audit.finding import assert_none
+from testsuites.audit.judging import Judge
+from testsuites.audit.record import Record
+
+pytestmark = pytest.mark.kola(tags=["audit", "filesystem"])
+
+
+@pytest.mark.kola()
+def test_modes_and_owners(record: Record) -> None:
+    """No file is for all to write, without an owner, or a device node outside /dev."""
+    assert_none(files.world_writable(record))
+
+
+@pytest.mark.kola()
+def test_hosts(record: Record) -> None:
+    """/etc/hosts redirects no name."""
+    assert_none(files.foreign_hosts(record))
+
+
+@pytest.mark.kola()
+def test_secrets(record: Record) -> None:
+    """No private key and no credential is on a machine as it comes."""
+    assert_none(files.secrets(record))
+
+
+@pytest.mark.kola()
+def test_jobs(record: Record) -> None:
+    """No cron job, hook of a service, rc.local or systemd generator is there but the build's."""
+    assert_none(files.planted_jobs(record))
+
+
+@pytest.mark.kola(guide="9.1#read-only")
+def test_usr(collection: Collection) -> None:
+    """Every file below /usr has the kind, mode, owner, size and target that the booted commit has."""
+    assert_none(files.committed(collection.record_with_commit()))
+
+
+@pytest.mark.kola(guide="5.5.5#overlay-files")
+def test_etc(record: Record, distro: Distro, configured: Configured, judge: Judge) -> None:
+    """/etc is /usr/etc, except for what the config and a first boot write."""
+    judge(files.etc_differences(record, distro, configured), "etc_written")

@@ -1,0 +1,74 @@
+"""Everything that runs or listens, or would, listed and judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.artifact import Distro
+from harness.machine.machine import Machine
+from testsuites.audit import running
+from testsuites.audit.configured import Configured
+from testsuites.audit.finding import Finding, assert_none
+from testsuites.audit.judging import Judge
+from testsuites.audit.record import Record
+
+pytestmark = pytest.mark.kola(tags=["audit", "systemd"])
+
+UPTIME = 200.0
+"""Uptime in seconds after which a unit that fails two minutes after the boot has failed."""
+_STATES = "systemctl list-units --all --plain --no-legend --full"
+
+
+@pytest.mark.kola()
+def test_enabled_units(record: Record, configured: Configured) -> None:
+    """Units, sockets, timers and paths are enabled if and only if presets say so."""
+    assert_none(running.enabled_units(record, configured))
+
+
+@pytest.mark.kola()
+def test_disabled_units(record: Record, configured: Configured) -> None:
+    """No unit that presets enable is disabled, and none is masked by hand."""
+    assert_none(running.missing_units(record, configured))
+
+
+@pytest.mark.kola(guide="9.2#docker-off")
+def test_container_engines(record: Record, distro: Distro) -> None:
+    """Docker, containerd and their like are off, by every road."""
+    assert_none(running.container_engines(record, distro))
+
+
+@pytest.mark.kola()
+def test_network_online(record: Record) -> None:
+    """A service that waits for the network is enabled, and comes before network-online.target."""
+    assert_none(running.waits_for_network(record))
+
+
+@pytest.mark.kola()
+def test_units_are_well(record: Record) -> None:
+    """No unit of the system or of a user's manager failed, restarts, or is still starting."""
+    assert_none(running.unwell_units(record))
+
+
+@pytest.mark.kola(name="audit.late.units-are-still-well", timeout="15m")
+def test_units_are_still_well_later(machine: Machine) -> None:
+    """Three minutes after its boot, no unit has failed or been restarted."""
+
+    def old_enough() -> bool:
+        return float(machine.run("cat /proc/uptime").check().stdout.split()[0]) > UPTIME
+
+    machine.poll(old_enough, timeout=UPTIME, step="waiting for three minutes of uptime", interval=10)
+    show = f"systemctl show -p Id,NRestarts,WatchdogUSec $({_STATES} | cut -d' ' -f1 | grep service$)"
+    users = f"{_STATES.replace('systemctl', 'systemctl --user')} | sed 's/^/{machine.access.user}: /'"
+    text = machine.run(f"echo '@@ units'; {_STATES}; echo; echo '@@ services'; {show}", sudo=True).check()
+    own = machine.run(f"echo; echo '@@ user-units'; {users}").check()
+    record = Record(text.stdout + own.stdout)
+    found = running.unwell_units(record)
+    if len(record.units) < 50:
+        found.append(Finding("the tool works", "systemctl", f"it lists {len(record.units)} units"))
+    assert_none(found)
+
+
+@pytest.mark.kola()
+def test_listeners(record: Record, distro: Distro, judge: Judge) -> None:
+    """Every listening socket, on loopback too, is of a service the system is known for."""
+    judge(running.listeners(record, distro), "allowed_listeners")

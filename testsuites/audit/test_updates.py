@@ -1,0 +1,68 @@
+"""The source of updates, and the state that an upgrade keeps."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.artifact import Build, Distro
+from harness.machine.machine import Machine
+from testsuites.audit import files, updates
+from testsuites.audit.collection import Collection
+from testsuites.audit.finding import assert_none
+from testsuites.audit.record import Record
+from testsuites.audit.states import (
+    ADDED,
+    ADDED_TEXT,
+    BEFORE,
+    CHANGED,
+    CHANGED_TEXT,
+    LINK,
+    REMOVED,
+    VERSION,
+    upgraded,
+)
+
+pytestmark = pytest.mark.kola(tags=["audit", "ostree"])
+
+
+@pytest.mark.kola()
+def test_remotes(record: Record, distro: Distro) -> None:
+    """The remotes, their URLs and verification are the build's."""
+    assert_none(updates.remotes(record, distro))
+
+
+@pytest.mark.kola(guide="5.5.4")
+def test_origin(record: Record, distro: Distro, build: Build) -> None:
+    """One deployment is there: the build's commit, unchanged and whole, of the build's remote."""
+    found = updates.origins(record, distro, commit=build.meta.ostree_commit)
+    found += files.commit_is_whole(record)
+    assert_none([*found, *updates.os_release(record, distro, build.meta.ostree_version)])
+
+
+@pytest.mark.kola(timeout="15m", guide="10.2.2#upgrade", tags=["audit", "rpm-ostree"])
+@pytest.mark.machine(prepare=upgraded)
+def test_upgrade_keeps_kernel_arguments(collection: Collection, machine: Machine, distro: Distro) -> None:
+    """After an upgrade both boot entries have all kernel arguments that there were before."""
+    before = machine.file(f"{BEFORE}/cmdline").text.split()
+    assert_none(updates.kept_arguments(collection.record("upgraded"), before))
+
+
+@pytest.mark.kola(timeout="15m", guide="10.2.2#upgrade", tags=["audit", "rpm-ostree"])
+@pytest.mark.machine(prepare=upgraded)
+def test_upgrade_keeps_etc(machine: Machine) -> None:
+    """Files of /etc that were added, changed or removed stay so after an upgrade."""
+    assert machine.file(ADDED).exists, f"{ADDED}, which was added, is gone"
+    assert machine.file(ADDED).text == f"{ADDED_TEXT}\n", f"{ADDED} has other content"
+    shown = machine.run(f"stat -c '%a %U:%G' {ADDED}; readlink {LINK}", sudo=True).stdout.split()
+    assert shown[:2] == ["640", "root:adm"], f"{ADDED} has other mode or owner: {shown}"
+    assert shown[2:] == ["host.conf"], f"{LINK}, which was added, is gone or leads elsewhere"
+    assert CHANGED_TEXT in machine.file(CHANGED).text, f"{CHANGED}, which was changed, is the build's again"
+    assert not machine.file(REMOVED).exists, f"{REMOVED}, which was removed, is back"
+
+
+@pytest.mark.kola(timeout="15m", guide="9.4.2#permanent", tags=["audit", "rpm-ostree"])
+@pytest.mark.machine(prepare=upgraded)
+def test_upgrade_keeps_the_way_back(collection: Collection, build: Build) -> None:
+    """After an upgrade the older deployment, its boot entry, the remotes and the origin are there."""
+    record = collection.record("upgraded")
+    assert_none(updates.way_back(record, collection.record(), VERSION, build.meta.ostree_commit))

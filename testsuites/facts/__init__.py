@@ -1,0 +1,1 @@
+"""The facts of a build, compared with those of the build before it."""

@@ -1,0 +1,1 @@
+"""The live ISO, network boot, and every way to install."""
