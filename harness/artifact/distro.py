@@ -39,7 +39,7 @@ class Distro:
     `capable_programs` names of programs, `etc_written` patterns of what a first boot writes into /etc.
     `key_types` are signature algorithms that sshd takes, `shared_ids` ids of groups that share one.
     `rpm_differences` are patterns of files that the build changes after their package put them there; one
-    such as `M /usr/bin/*` excuses these letters of rpm -V alone.
+    such as `M /usr/bin/*` excuses these letters of rpm -V alone. With `live_memory_mib` the live ISO boots.
     `unknown` says which of these fields were never held against a real system, and why; see
     docs/fidelity.md. `family` is the name tests know it by, where that is another; `absent` says why it
     lacks what it lacks of harness.features.FEATURES.
@@ -66,6 +66,7 @@ class Distro:
     live_success_message: str
     karg_prefix: str
     installer: Installer
+    live_memory_mib: int
 
     default_target: str
     extra_kargs: tuple[str, ...]
@@ -178,6 +179,7 @@ _UNSEEN = {
     "consoles": "taken from the guide, for x86_64",
     "etc_written": "taken from the units of nestos-config; no first boot of a real system was looked at",
     "key_types": "taken from openEuler's sshd_config",
+    "live_memory_mib": "what the emergency shell of a live system asks for",
     "rpm_differences": "taken from nestos-config's manifests and rpm-ostree's sources",
     "setuid_programs": "taken from Fedora's and Debian's packages",
 }
@@ -222,6 +224,7 @@ NESTOS = Distro(
         success_message="nestos-installer-test-OK",
         emergency_message="nestos-installer-test-entered-emergency-target",
     ),
+    live_memory_mib=2048,
     default_target="multi-user.target",
     extra_kargs=("mitigations=auto,nosmt",),
     required_listeners=frozenset({_SSHD}),
@@ -248,6 +251,7 @@ NESTOS = Distro(
 REFERENCE = replace(
     NESTOS,
     name="nestos-reference",
+    live_memory_mib=256,
     key_types=("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-256", "rsa-sha2-512"),
     shared_ids=frozenset(),
     etc_written=(),
@@ -305,6 +309,7 @@ FCOS = Distro(
         success_message="coreos-installer-test-OK",
         emergency_message="coreos-installer-test-entered-emergency-target",
     ),
+    live_memory_mib=2048,
     default_target="multi-user.target",
     extra_kargs=("mitigations=auto,nosmt",),
     required_listeners=frozenset({_SSHD}),

@@ -100,7 +100,7 @@ class Lab:
     ) -> Follower:
         """Switch a machine on that boots `medium`; it has an empty `disk`. Keywords as of the marker."""
         if self.memory_mib is not None:
-            machine["memory_mib"] = self.memory_mib
+            machine.setdefault("memory_mib", self.memory_mib)
         ports = (COMPLETION_PORT, self.distro.live_success_port)
         booted = self.new_machine(
             wait=False,

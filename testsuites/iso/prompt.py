@@ -32,7 +32,7 @@ class LivePrompt:
         """A clone of such a machine where the platform can make one."""
         medium = live_iso(lab.iso(), lab.arch)
         if lab.memory_mib is not None:
-            machine["memory_mib"] = lab.memory_mib
+            machine.setdefault("memory_mib", lab.memory_mib)
         booted = lab.new_machine(medium=medium, primary=EmptyDisk(gib), **machine)
         made = cls(booted, lab.distro.installer.program, disk)
         made.furnish(lab)

@@ -87,7 +87,7 @@ def login(terminal: Terminal, wizard: Wizard, user: str, password: str) -> None:
     terminal.expect("Password: ", timeout=60)
     terminal.send_line(password)
     try:
-        terminal.expect(rf"{user}@\S+[^\n]*\$", timeout=90)
+        terminal.expect(r"\$ $", timeout=90)  # of whatever shell a new user gets
     except DeadlineExceeded as error:
         raise AssertionError(f"no login with what was typed: {error.last_seen}") from None
     terminal.send_line("id -un; test -e /run/ostree-live || echo installed")
