@@ -114,11 +114,14 @@ class Sessions:
             patience=PATIENCE_SECONDS * self._scale,
         )
 
-    def socket_to_sshd(self, deadline: Deadline) -> socket.socket:
-        """Return a new TCP connection on which sshd has sent its banner. The caller closes it."""
+    def socket_to_sshd(self, deadline: Deadline, *, since: Since | None = None) -> socket.socket:
+        """Return a new TCP connection on which sshd has sent its banner. The caller closes it.
+
+        What the guest said before `since`, by default the start of the boot in use, does not count.
+        """
         return wait_for_banner(
             self._instance,
-            self._since,
+            self._since if since is None else since,
             deadline=deadline,
             grace=HOPELESS_SECONDS * self._scale,
             silence=SILENT_SECONDS * self._scale,

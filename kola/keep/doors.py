@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError, HarnessError
 from harness.machine.machine import Machine
+from harness.machine.probe import Since
 from harness.util.deadline import Deadline
 from kola.keep.protocol import Order, Reply, Request, listen, read_line
 
@@ -25,6 +26,7 @@ class Doors:
         self._machine = machine
         self._stop = stop
         self._closed = threading.Event()
+        self._answered = bool(machine.boot_id)
         self._listeners = [
             _Listener(control, self._serve_control),
             _Listener(console, self._serve_console),
@@ -55,12 +57,18 @@ class Doors:
                 case Order.SCREENSHOT:
                     self._machine.screenshot(request.path)
                 case Order.AWAIT_SSH:
-                    self._machine.sessions.socket_to_sshd(Deadline(request.seconds)).close()
+                    self._await_ssh(Deadline(request.seconds))
         except HarnessError as error:
             if isinstance(error, ConfigError):
                 return Reply(error=error.message, hint=error.hint or "", wrong_input=True)
             return Reply(error=str(error))
         return Reply()
+
+    def _await_ssh(self, deadline: Deadline) -> None:
+        """Wait until sshd answers. A guest that has answered before may be rebooting: its last boot is over."""
+        since = Since.now(self._machine.instance) if self._answered else None
+        self._machine.sessions.socket_to_sshd(deadline, since=since).close()
+        self._answered = True
 
     def _serve_console(self, connection: socket.socket) -> None:
         """Send the console's last output and everything that follows; type the received bytes."""

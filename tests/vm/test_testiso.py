@@ -16,7 +16,7 @@ VOLUME_ID = 16 * 2048 + 40  # of the primary volume descriptor, ECMA-119 8.4.7
 
 def test_the_smoke_set_passes(live_reference: Path, tmp_path: Path) -> None:
     outcome = kola_run(
-        live_reference, tmp_path / "out", "--smoke", "--parallel", "1", command="testiso", timeout=2400
+        live_reference, tmp_path / "out", "--smoke", "--parallel", "2", command="testiso", timeout=2400
     )
     assert {name: test["result"] for name, test in outcome.tests.items()} == dict.fromkeys(SMOKE, "PASS"), (
         outcome.printed

@@ -49,6 +49,19 @@ def write_compressed(tree: Path, target: Path) -> None:
     plain.unlink()
 
 
+def write_joined(archives: Sequence[Path], target: Path) -> None:
+    """Write the archives one after the other, with zeros behind each.
+
+    The kernel wants archives to begin at multiples of 4 bytes. A zstd reader takes what follows a frame at
+    once for more of it, and the installer refuses such an archive: so there are zeros in any case.
+    """
+    with target.open("wb") as out:
+        for part in archives:
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, out)
+            out.write(bytes(4 + -out.tell() % 4))
+
+
 def stream_hashes(image: Path) -> str:
     """Return the hashes with which `rdcore stream-hash` compares a fetched `image`."""
     lines = [f"stream-hash sha256 {_HASHED_BYTES}"]

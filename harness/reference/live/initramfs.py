@@ -65,11 +65,7 @@ class Initramfs:
         (etc / "nestos-live-want-rootfs").write_text(hashes, encoding="utf-8")
         appended = work / "appended.zst"
         archive.write_compressed(tree, appended)
-        with target.open("wb") as out:
-            for part in (self.base, appended):
-                with part.open("rb") as file:
-                    shutil.copyfileobj(file, out)
-                out.write(bytes(-out.tell() % 4))
+        archive.write_joined((self.base, appended), target)
         shutil.rmtree(tree)
 
     def _add_programs(self, tree: Path) -> None:

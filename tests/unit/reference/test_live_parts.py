@@ -151,3 +151,19 @@ def test_features_name_what_customize_asks_for() -> None:
     assert features["installer-config"]
     assert features["live-initrd-network"]
     assert features["installer-config-directives"]["console"]
+
+
+@pytest.mark.parametrize("size", [4, 5, 7, 8])
+def test_there_are_zeros_behind_each_archive(tmp_path: Path, size: int) -> None:
+    """A zstd reader takes a frame that follows at once for more of the first one."""
+    parts = []
+    for number in (1, 2):
+        part = tmp_path / str(number)
+        part.write_bytes(bytes([number]) * size)
+        parts.append(part)
+    archive.write_joined(parts, tmp_path / "joined")
+    joined = (tmp_path / "joined").read_bytes()
+    second = joined.index(2)
+    assert second % 4 == 0
+    assert joined[size:second].count(0) >= 4
+    assert len(joined) % 4 == 0
