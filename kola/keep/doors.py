@@ -65,7 +65,7 @@ class Doors:
         return Reply()
 
     def _await_ssh(self, deadline: Deadline) -> None:
-        """Wait until sshd answers. A guest that has answered before may be rebooting: its last boot is over."""
+        """Wait until sshd answers. One that has answered before may be rebooting: its last boot is over."""
         since = Since.now(self._machine.instance) if self._answered else None
         self._machine.sessions.socket_to_sshd(deadline, since=since).close()
         self._answered = True
