@@ -14,6 +14,10 @@ from kola.run.argtypes import path
 from kola.run.parser import Switch
 
 HELP = "translate a Butane config to Ignition"
+EXAMPLES = (
+    "kola butane --pretty --strict my.bu -o my.ign",
+    "kola butane --check my.bu               # only whether it is right",
+)
 
 _STANDARD = "-"
 
@@ -22,14 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", nargs="?", default=_STANDARD, help="input; - is standard input"
     )
-    parser.add_argument("--strict", "-s", action=Switch, help="treat every warning as an error")
-    parser.add_argument("--check", "-c", action=Switch, help="only check, write nothing")
-    parser.add_argument("--pretty", "-p", action=Switch, help="indent the output")
-    parser.add_argument("--raw", "-r", action=Switch, help="never wrap the output (it never is)")
-    parser.add_argument(
+    reading = parser.add_argument_group("the config")
+    reading.add_argument("--strict", "-s", action=Switch, help="treat every warning as an error")
+    reading.add_argument("--check", "-c", action=Switch, help="only check, write nothing")
+    reading.add_argument(
         "--files-dir", "-d", metavar="DIR", type=path, help="where `local` files are read from"
     )
-    parser.add_argument(
+    output = parser.add_argument_group("the output")
+    output.add_argument("--pretty", "-p", action=Switch, help="indent the output")
+    output.add_argument("--raw", "-r", action=Switch, help="never wrap the output (it never is)")
+    output.add_argument(
         "--output", "-o", metavar="FILE", default=_STANDARD, help="output; default standard output"
     )
 

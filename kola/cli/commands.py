@@ -2,6 +2,8 @@
 
 A command is a module with `HELP`, one line for `kola --help`; `add_arguments(parser)`; and `run(args)`, which
 returns the exit status. Its docstring is the description in its own `--help`, which ends with its `EXAMPLES`.
+A command with more flags than a screen has lines names in `SHOWN` those that `--help` explains, and in `LIKE`
+the command that has the others, too. `--help-all` and the man page explain all.
 """
 
 from __future__ import annotations
@@ -78,7 +80,13 @@ def load(name: str) -> Command:
 
 def parser(name: str, command: Command) -> Parser:
     """Return the parser of a command."""
-    made = Parser(prog=f"kola {name}", description=command.__doc__, examples=getattr(command, "EXAMPLES", ()))
+    made = Parser(
+        prog=f"kola {name}",
+        description=command.__doc__,
+        examples=getattr(command, "EXAMPLES", ()),
+        shown=getattr(command, "SHOWN", ()),
+        like=getattr(command, "LIKE", ""),
+    )
     command.add_arguments(made)
     return made
 

@@ -15,6 +15,10 @@ from kola.facts.model import FILE, Facts
 from kola.run.argtypes import path
 
 HELP = "what a build is like, and what changed since another"
+EXAMPLES = (
+    "kola facts show latest --category units",
+    "kola facts diff -1 latest               # exit status 1 after a failure",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

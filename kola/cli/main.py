@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import kola
 from harness.errors import ConfigError, HarnessError
 from kola.cli import commands, streams
+from kola.run.argtypes import shortened
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _require_text(words)
         if words[:1] == ["help"] and len(words) > 1:
-            words = [words[1], "--help"]
+            words = _asked(words[1:])
         if not words or words[0] in ("-h", "--help", "help"):
             print(_help())
             return streams.finish(OK if words else USAGE)
@@ -51,6 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _complain(message: str) -> None:
     print(streams.sane(message), file=sys.stderr)
+
+
+def _asked(words: list[str]) -> list[str]:
+    """Return `COMMAND --help`, or `COMMAND VERB --help`, for the words after `help`.
+
+    Raises ConfigError.
+    """
+    made = commands.parser(words[0], commands.load(words[0]))
+    verbs = words[1:2] if words[1:2] and words[1] in made.verbs() else []
+    if surplus := words[1 + len(verbs) :]:
+        raise ConfigError(f"unexpected argument {shortened(surplus[0])}", hint=f"kola help {words[0]}")
+    return [words[0], *verbs, "--help"]
 
 
 def _help() -> str:

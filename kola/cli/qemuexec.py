@@ -1,4 +1,4 @@
-"""Start one machine with its serial console on this terminal, or with --devshell a shell in it.
+"""Start one machine with its console here, or with --devshell a shell in it.
 
 It takes the flags of Go's kola. The machine ends with the console or the shell. What follows -- goes to QEMU.
 """
@@ -25,9 +25,14 @@ from kola.run.subject import architecture
 
 HELP = "start one machine with its console here"
 EXAMPLES = (
-    "kola qemuexec --devshell -m 2048                 # a shell; the work directory at /var/mnt/workdir",
+    "kola qemuexec --devshell -m 2048  # a shell, with the work directory mounted",
     "kola qemuexec --qemu-image my.qcow2 --kargs quiet -- -smbios type=1,serial=7",
 )
+SHOWN = (
+    *("--devshell", "--devshell-console", "--ssh-command", "--add-ignition"),
+    *("--qemu-image", "--ignition", "--memory", "--disk", "--kargs"),
+)
+LIKE = "spawn"
 
 DEVSHELL_NAME = "nosa-devsh"
 WORKDIR_MOUNT = "/var/mnt/workdir"
@@ -36,21 +41,19 @@ AUTOLOGIN = "autologin"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is entered")
-    group.add_argument(
-        "--devshell", action=Switch, help="a shell as soon as it is up, and again after a reboot"
-    )
+    group.add_argument("--devshell", action=Switch, help="a shell once it is up, and after each reboot")
     group.add_argument("-c", "--devshell-console", action=Switch, help="with --devshell: the console instead")
     group.add_argument("-x", "--ssh-command", metavar="COMMAND", help="run this over SSH, and end")
     group.add_argument(
-        "--add-ignition", action="append", default=[], choices=[AUTOLOGIN],
-        help="add to the config: a login on the console without a password",
+        "--add-ignition", action="append", default=[], choices=[AUTOLOGIN], metavar=AUTOLOGIN,
+        help="a login on the console without a password",
     )  # fmt: skip
     group.add_argument("-U", "--usernet", action=Switch, help="user-mode network (it always is)")
     spawnargs.add_lifetime(group)
     spawnargs.add_subject(parser)
     spawnargs.add_config(parser)
-    spawnargs.add_hardware(parser)
-    parser.add_argument("--auto-cpus", action=Switch, help="as many CPUs as there are here")
+    hardware = spawnargs.add_hardware(parser)
+    hardware.add_argument("--auto-cpus", action=Switch, help="as many CPUs as there are here")
     parser.add_argument("qemu_words", metavar="QEMU-ARG", nargs="*", help="after --: more arguments for QEMU")
 
 

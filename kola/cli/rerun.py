@@ -10,6 +10,12 @@ from kola.run.arguments import add_command_arguments
 from kola.run.options import RunOptions
 
 HELP = "run again what failed in the last run"
+EXAMPLES = (
+    "kola rerun                              # in the directory of the run",
+    "kola rerun --output-dir out 'nestos.*'  # of the run in out, only these tests",
+)
+SHOWN = ("--output-dir", "--parallel", "--verbose", "--keep-on-failure", "--ssh-on-test-failure")
+LIKE = "run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

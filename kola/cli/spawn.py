@@ -1,4 +1,7 @@
-"""Start machines and open a shell in the first one. They end with the shell, or with --detach they stay."""
+"""Start machines and open a shell in the first one.
+
+They end with the shell, or with --detach they stay.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,14 @@ from kola.keep.start import Started
 from kola.run.argtypes import whole
 from kola.run.parser import Switch
 
+SHOWN = (
+    *("--nodecount", "--detach", "--ssh-command"),
+    *("--qemu-image", "--ignition", "--memory", "--disk"),
+)
 HELP = "start machines and open a shell in one"
 EXAMPLES = (
     "kola spawn -B my.bu -D 10G      # with this config, and a second disk",
-    "kola spawn --detach -c 3        # three on one network; kola ssh m1 … kola stop --all",
+    "kola spawn --detach -c 3        # three on one network; kola ssh m1",
 )
 
 
@@ -28,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it goes on")
     group.add_argument(
         "-c", "--nodecount", type=whole(1, 100, "a number of machines"), default=1, metavar="N",
-        help="N machines; several are node1, node2 … on a private network",
+        help="several: node1, node2 … on a private network",
     )  # fmt: skip
     group.add_argument("-t", "--detach", action=Switch, help="leave them running, and print their names")
     group.add_argument("-s", "--shell", "--no-shell", action=Switch, default=True, help="open a shell (yes)")

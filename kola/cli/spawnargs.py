@@ -7,7 +7,7 @@ import argparse
 from harness.machine.spec import HostDirectory
 from kola.keep.options import LIFETIME_SECONDS
 from kola.run.argtypes import duration, firmware, host_directory, path, size, whole, workdir
-from kola.run.parser import Switch
+from kola.run.parser import Switch, titled_group
 
 MOST_MIB = 16 * 1024 * 1024
 
@@ -17,8 +17,10 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the system")
     group.add_argument("--workdir", type=workdir, metavar="DIR", help="the build directory (`none` for none)")
     group.add_argument("--build", default="latest", metavar="ID", help="build id, latest, or -1, -2 …")
-    group.add_argument("--arch", help="the architecture of the build")
-    group.add_argument("-b", "--distro", help="the distribution, where the build does not say")
+    group.add_argument("--arch", metavar="ARCH", help="the architecture of the build")
+    group.add_argument(
+        "-b", "--distro", metavar="DISTRO", help="the distribution, where the build does not say"
+    )
     group.add_argument("--qemu-image", type=path, metavar="FILE", help="a disk image instead of a build")
     group.add_argument("--qemu-iso", type=path, metavar="FILE", help="a live ISO instead of a build")
     group.add_argument("--qemu-iso-as-disk", dest="iso_as_disk", action=Switch, help="attach it as a disk")
@@ -26,7 +28,7 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add the flags for the first boot's config."""
-    group = parser.add_argument_group("its config")
+    group = titled_group(parser, "the machine")
     group.add_argument(
         "-i", "--ignition", "-u", "--userdata", type=path, metavar="FILE", help="Ignition, or Butane in *.bu"
     )
@@ -37,14 +39,24 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hostname", default="", metavar="NAME", help="its host name")
 
 
-def add_hardware(parser: argparse.ArgumentParser) -> None:
-    """Add the flags for the machine itself."""
-    group = parser.add_argument_group("the machine")
+def add_hardware(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the flags for the machine itself. Returns their group."""
+    group = titled_group(parser, "the machine")
     group.add_argument(
-        "-m", "--memory", dest="qemu_memory", type=whole(64, MOST_MIB, "a number of MiB"), metavar="MIB"
+        "-m",
+        "--memory",
+        dest="qemu_memory",
+        type=whole(64, MOST_MIB, "a number of MiB"),
+        metavar="MIB",
+        help="memory",
     )
     group.add_argument(
-        "--cpus", dest="qemu_cpus", type=whole(1, 4096, "a number of CPUs"), default=1, metavar="N"
+        "--cpus",
+        dest="qemu_cpus",
+        type=whole(1, 4096, "a number of CPUs"),
+        default=1,
+        metavar="N",
+        help="CPUs (1)",
     )
     group.add_argument(
         "--firmware", dest="qemu_firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure"
@@ -84,6 +96,7 @@ def add_hardware(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--internet", action=Switch, help="let it reach the Internet")
     group.add_argument("--display", action=Switch, help="with a display, for kola screenshot")
     group.add_argument("--cold", action=Switch, help="boot it from the start, even if it could be cloned")
+    return group
 
 
 def add_lifetime(group: argparse._ArgumentGroup) -> None:

@@ -17,6 +17,12 @@ from kola.run.parser import Switch
 from kola.run.subject import architecture
 
 HELP = "boot and install from the live media of a build"
+EXAMPLES = (
+    "kola testiso --workdir /srv/nestos --smoke",
+    "kola testiso --qemu-iso nestos-live.iso 'iso-install.*'",
+)
+SHOWN = ("--smoke", "--workdir", "--build", "--qemu-iso", "--parallel", "--output-dir")
+LIKE = "run"
 
 TAG = "iso"
 SMOKE_TAG = "iso-smoke"
@@ -26,9 +32,8 @@ UPSTREAM_PREFIX = "iso."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_command_arguments(parser)
-    parser.add_argument(
-        "--smoke", action=Switch, help="only a subset of the scenarios that finishes in minutes"
-    )
+    live = parser.add_argument_group("scenarios")
+    live.add_argument("--smoke", action=Switch, help="only those that take minutes")
 
 
 def run(args: argparse.Namespace) -> int:
