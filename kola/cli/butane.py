@@ -6,7 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.butane import translate
 from harness.errors import ConfigError
 from harness.util.userfile import read_standard_input, read_user_text
 from kola.cli.streams import write_utf8
@@ -45,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
     Warnings go to standard error. Raises ConfigError otherwise.
     """
+    from harness.butane import translate
+
     if args.files_dir is not None and not args.files_dir.is_dir():
         raise ConfigError("the files directory is not a directory", file=args.files_dir)
     text = _read(args.file)

@@ -4,6 +4,8 @@ A command is a module with `HELP`, one line for `kola --help`; `add_arguments(pa
 returns the exit status. Its docstring is the description in its own `--help`, which ends with its `EXAMPLES`.
 A command with more flags than a screen has lines names in `SHOWN` those that `--help` explains, and in `LIKE`
 the command that has the others, too. `--help-all` and the man page explain all.
+
+At its top a module imports only what help and completion need; what takes longer, `run` imports.
 """
 
 from __future__ import annotations

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from harness.machine.spec import HostDirectory
-from kola.keep.options import LIFETIME_SECONDS
 from kola.run.argtypes import duration, firmware, host_directory, path, size, whole, workdir
 from kola.run.parser import Switch, titled_group
+
+if TYPE_CHECKING:
+    from harness.machine.spec import HostDirectory
 
 MOST_MIB = 16 * 1024 * 1024
 
@@ -103,7 +106,7 @@ def add_lifetime(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--lifetime",
         type=duration,
-        default=LIFETIME_SECONDS,
+        default=argparse.SUPPRESS,
         metavar="TIME",
         help="end it after this time, such as 90m (4h)",
     )
@@ -111,5 +114,4 @@ def add_lifetime(group: argparse._ArgumentGroup) -> None:
 
 def writable_directory(text: str) -> HostDirectory:
     """Parse like `host_directory`, but writable."""
-    found = host_directory(text)
-    return HostDirectory(found.host, found.mount, writable=True)
+    return replace(host_directory(text), writable=True)

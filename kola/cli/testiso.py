@@ -14,7 +14,6 @@ from harness.errors import ConfigError
 from kola.run.arguments import add_command_arguments
 from kola.run.options import RunOptions
 from kola.run.parser import Switch
-from kola.run.subject import architecture
 
 HELP = "boot and install from the live media of a build"
 EXAMPLES = (
@@ -52,6 +51,7 @@ def with_media(options: RunOptions) -> RunOptions:
     if subject.directory is not None or subject.qemu_iso is not None:
         return options
     from harness.reference import live
+    from kola.run.subject import architecture
 
     if architecture(subject) != "x86_64" or not live.is_cached():
         raise ConfigError(
