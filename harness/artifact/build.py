@@ -179,6 +179,10 @@ class BuildRoot:
         index = self._index()
         return self._load(self._counted_back(index, back, build.arch, origin=build.id), build.arch)
 
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all builds, newest first. Raises ConfigError."""
+        return tuple(entry.id for entry in self._index().builds)
+
     def _index(self) -> BuildIndex:
         file = self.builds / "builds.json"
         index = _read(file, BuildIndex, hint="a build directory is made by nosa init and nosa build")

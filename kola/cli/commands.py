@@ -49,6 +49,7 @@ OWN = {
     "reference": "kola.cli.reference",
     "facts": "kola.cli.facts",
     "ncpu": "kola.cli.ncpu",
+    "completion": "kola.cli.completion",
     "version": "kola.cli.version",
 }
 
@@ -98,17 +99,28 @@ def command_first(words: Sequence[str]) -> list[str]:
 
     Raises ConfigError for an option there that `kola run` does not have.
     """
+    at = command_position(words)
+    if at >= len(words):
+        raise ConfigError("no command", hint=f"commands: {', '.join(names())}")
+    return [words[at], *words[:at], *words[at + 1 :]]
+
+
+def command_position(words: Sequence[str], *, start: int = 0) -> int:
+    """Return the place, from `start` on, of the first word that is no option of a run, nor its value.
+
+    It may lie behind the last word. Raises ConfigError for an unknown option.
+    """
+    at = start
+    if at >= len(words) or not words[at].startswith("-"):
+        return at
     options = parser_of(UPGRADE)
-    at = 0
     while at < len(words) and words[at].startswith("-"):
         takes_value = options.takes_value(words[at])
         if takes_value is None:
             options.prog = "kola"
             options.parse([words[at]])  # raises, with a suggestion
         at += 2 if takes_value else 1
-    if at >= len(words):
-        raise ConfigError("no command", hint=f"commands: {', '.join(names())}")
-    return [words[at], *words[:at], *words[at + 1 :]]
+    return at
 
 
 def _registered() -> tuple[EntryPoint, ...]:

@@ -13,11 +13,18 @@ from kola.run.argtypes import shortened
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+COMPLETION = "_ARGCOMPLETE"
+"""The variable with which a shell's completion asks for words instead of the command."""
+
 _HELP_WIDTH = 16
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. Wrong input ends in exit status 2 and one message, never a traceback."""
+    if argv is None and COMPLETION in os.environ:
+        from kola.cli.complete import complete
+
+        complete()
     streams.prepare()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
