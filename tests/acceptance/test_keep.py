@@ -324,7 +324,7 @@ def running(pid: int) -> bool:
 
 
 def test_names_of_kept_machines_are_completed(desk: Desk) -> None:
-    desk.spawn("-c", "2")
+    assert [desk.spawn(), desk.spawn()] == ["m1", "m2"]
     for line, expected in (
         ("kola ssh ", ["m1", "m2", "latest"]),
         ("kola stop m1 m", ["m1", "m2"]),
