@@ -77,6 +77,13 @@ def builds(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Words:
     return dict.fromkeys((LATEST, *ids), "") if ids else {}
 
 
+def command_names(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Words:
+    """Return kola's commands."""
+    from kola.cli.commands import names
+
+    return dict.fromkeys(names(), "")
+
+
 def machines(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Words:
     """Return the names of the kept machines."""
     from kola.keep.register import LATEST, kept_machines
@@ -115,6 +122,7 @@ BY_DESTINATION = {
     "after": Completer(builds),
     "distro": Completer(distros),
     "also_distro": Completer(distros, listed=True),
+    "topic": Completer(command_names),
     "name": Completer(machines),
     "names": Completer(machines),
     "paths": Completer(paths_in_machines),

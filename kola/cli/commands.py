@@ -50,6 +50,7 @@ OWN = {
     "facts": "kola.cli.facts",
     "ncpu": "kola.cli.ncpu",
     "completion": "kola.cli.completion",
+    "man": "kola.cli.man",
     "version": "kola.cli.version",
 }
 

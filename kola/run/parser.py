@@ -84,6 +84,10 @@ class Parser(argparse.ArgumentParser):
         shown, like = ((), "") if every else (self._shown, self._like)
         return manual(self, usage=usage, every=every, shown=shown, like=like, examples=self._examples)
 
+    def manuals(self) -> tuple[Manual, ...]:
+        """Return the full help of the command, and of its own commands."""
+        return tuple(one.manual(every=True) for one in (self, *self.verbs().values()))
+
     def verbs(self) -> Mapping[str, Parser]:
         """Return the parsers of the command's own commands, by name."""
         found: dict[str, Parser] = {}

@@ -33,6 +33,7 @@ HEAVY = {"cryptography", "paramiko", "pydantic", "pytest", "yaml"}
         ("kola rer", ["rerun"]),
         ("kola help run-", ["run-upgrade"]),
         ("kola help reference ", ["build"]),
+        ("kola man run-", ["run-upgrade"]),
         ("kola nosa ", ["install", "uninstall"]),
         ("kola reference build --inst", ["--installer", "--install-missing"]),
         ("kola run --keep", ["--keep-on-failure"]),
