@@ -42,6 +42,7 @@ OWN = {
     "screenshot": "kola.cli.screenshot",
     "stop": "kola.cli.stop",
     "qemuexec": "kola.cli.qemuexec",
+    "bootchart": "kola.cli.bootchart",
     "http-server": "kola.cli.http_server",
     "check-console": "kola.cli.check_console",
     "butane": "kola.cli.butane",

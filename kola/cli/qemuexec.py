@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     spawnargs.add_subject(parser)
     spawnargs.add_config(parser)
     hardware = spawnargs.add_hardware(parser)
+    spawnargs.add_cold(hardware)
     hardware.add_argument("--auto-cpus", action=Switch, help="as many CPUs as there are here")
     parser.add_argument("qemu_words", metavar="QEMU-ARG", nargs="*", help="after --: more arguments for QEMU")
 

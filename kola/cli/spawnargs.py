@@ -98,8 +98,11 @@ def add_hardware(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )
     group.add_argument("--internet", action=Switch, help="let it reach the Internet")
     group.add_argument("--display", action=Switch, help="with a display, for kola screenshot")
-    group.add_argument("--cold", action=Switch, help="boot it from the start, even if it could be cloned")
     return group
+
+
+def add_cold(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--cold", action=Switch, help="boot it from the start, even if it could be cloned")
 
 
 def add_lifetime(group: argparse._ArgumentGroup) -> None:
