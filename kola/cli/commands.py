@@ -55,6 +55,15 @@ OWN = {
     "version": "kola.cli.version",
 }
 
+TOPICS = {
+    "tests": ("run", "run-upgrade", "rerun", "testiso", "list"),
+    "machines": ("spawn", "ps", "ssh", "scp", "console", "screenshot", "stop", "qemuexec", "bootchart"),
+    "builds and configs": ("facts", "reference", "butane"),
+    "tools": ("check-console", "http-server", "ncpu", "nosa"),
+    "kola itself": ("completion", "man", "version"),
+}
+"""The order of `kola --help`. Commands of other packages follow."""
+
 
 class Command(Protocol):
     """The module of a command."""
@@ -69,6 +78,13 @@ class Command(Protocol):
 def names() -> list[str]:
     """Return the names of all commands, kola's own first."""
     return [*OWN, *sorted(point.name for point in _registered() if point.name not in OWN)]
+
+
+def by_topic() -> dict[str, list[str]]:
+    """Return the names of all commands in the order of `kola --help`."""
+    topics = {topic: list(members) for topic, members in TOPICS.items()}
+    others = [name for name in names() if name not in OWN]
+    return topics | ({"of other packages": others} if others else {})
 
 
 def load(name: str) -> Command:

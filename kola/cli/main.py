@@ -74,8 +74,10 @@ def _asked(words: list[str]) -> list[str]:
 
 
 def _help() -> str:
-    lines = ["usage: kola COMMAND [OPTION…] [ARGUMENT…]", "", "VM tests for NestOS.", "", "commands:"]
-    lines += [f"  {name:<{_HELP_WIDTH}}{commands.load(name).HELP}" for name in commands.names()]
+    lines = ["usage: kola COMMAND [OPTION…] [ARGUMENT…]", "", "VM tests for NestOS.", ""]
+    for topic, members in commands.by_topic().items():
+        lines.append(f"{topic}:")
+        lines += [f"  {name:<{_HELP_WIDTH}}{commands.load(name).HELP}" for name in members]
     return "\n".join([*lines, "", f"kola COMMAND --help explains each. This is version {kola.__version__}."])
 
 
