@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from harness.errors import ConfigError
+from harness.util.language import tr
 from harness.util.suggest import near
 from kola.run.argtypes import shortened
 from kola.run.options import UPGRADE, parser_of
@@ -95,8 +96,8 @@ def load(name: str) -> Command:
         if point.name == name:
             return cast(Command, point.load())
     similar = near(name, names())
-    hint = f"did you mean {similar[0]}?" if similar else f"commands: {', '.join(names())}"
-    raise ConfigError(f"unknown command {shortened(name)}", hint=hint)
+    hint = tr("did you mean {word}?", word=similar[0]) if similar else _all_commands()
+    raise ConfigError(tr("unknown command {word}", word=shortened(name)), hint=hint)
 
 
 def parser(name: str, command: Command) -> Parser:
@@ -119,7 +120,7 @@ def command_first(words: Sequence[str]) -> list[str]:
     """
     at = command_position(words)
     if at >= len(words):
-        raise ConfigError("no command", hint=f"commands: {', '.join(names())}")
+        raise ConfigError(tr("no command"), hint=_all_commands())
     return [words[at], *words[:at], *words[at + 1 :]]
 
 
@@ -139,6 +140,10 @@ def command_position(words: Sequence[str], *, start: int = 0) -> int:
             options.parse([words[at]])  # raises, with a suggestion
         at += 2 if takes_value else 1
     return at
+
+
+def _all_commands() -> str:
+    return tr("commands: {names}", names=", ".join(names()))
 
 
 def _registered() -> tuple[EntryPoint, ...]:

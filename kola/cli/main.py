@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import kola
 from harness.errors import ConfigError, HarnessError
+from harness.util.language import tr
 from kola.cli import commands, streams
 from kola.run.argtypes import shortened
 
@@ -45,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as ended:  # argparse's --help
         return streams.finish(ended.code if isinstance(ended.code, int) else FAILED)
     except ConfigError as error:
-        _complain(f"kola: error: {error}")
+        _complain(tr("kola: error: {error}", error=error.described(tr("hint"))))
         return USAGE
     except HarnessError as error:
         _complain(f"kola: {error}")
         return FAILED
     except KeyboardInterrupt:
-        _complain("kola: interrupted")
+        _complain(tr("kola: interrupted"))
         return INTERRUPTED
     except BrokenPipeError:
         return streams.finish(OK)
@@ -99,7 +100,8 @@ def _require_current_directory() -> None:
         os.getcwd()  # noqa: PTH109 - only whether it raises matters
     except OSError as error:
         raise ConfigError(
-            f"the current directory cannot be used: {error.strerror}", hint="change to one that exists"
+            tr("the current directory cannot be used: {error}", error=error.strerror),
+            hint=tr("change to one that exists"),
         ) from None
 
 

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 
+from harness.util.language import tr
 from kola.run.arguments import add_command_arguments
 from kola.run.options import RunOptions
 
@@ -35,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
         return 0
     options, kept = again
     if kept:
-        print(f"with the options of the last run: {shlex.join(kept)}", file=sys.stderr)
+        print(tr("with the options of the last run: {options}", options=shlex.join(kept)), file=sys.stderr)
     return run_tests(options)

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 
 from harness.errors import ConfigError
+from harness.util.language import tr
 from kola.run.arguments import add_command_arguments
 from kola.run.options import RunOptions
 from kola.run.parser import Switch
@@ -60,7 +61,7 @@ def with_media(options: RunOptions) -> RunOptions:
             "or build the reference OS: kola reference build --live",
         )
     found = live.location()
-    print(f"no build directory here: testing the reference OS in {found}", file=sys.stderr)
+    print(tr("no build directory here: testing the reference OS in {path}", path=found), file=sys.stderr)
     return replace(options, subject=replace(subject, workdir=found))
 
 
