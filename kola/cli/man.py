@@ -28,7 +28,9 @@ def run(args: argparse.Namespace) -> int:
     text = source(args.topic)
     viewer = shutil.which("man")
     if sys.stdout.isatty() and viewer is not None:
-        return subprocess.run([viewer, "--local-file", "-"], input=text, text=True, check=False).returncode
+        return subprocess.run(
+            [viewer, "--local-file", "-"], input=text, encoding="utf-8", check=False
+        ).returncode
     sys.stdout.write(text)
     return 0
 

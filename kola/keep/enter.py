@@ -99,7 +99,12 @@ def shell(kept: Kept, command: Sequence[str] = (), *, reconnect: bool = False) -
 def output_of(kept: Kept, command: str) -> str:
     """Run a command in the machine and return its standard output. Raises MachineFailure when it fails."""
     done = subprocess.run(
-        ssh_command(kept, [command]), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        ssh_command(kept, [command]),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode != 0:
         raise MachineFailure(
