@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run test testiso hostile faults mutants check reference live packages clean
+.PHONY: run test testiso hostile faults mutants check messages reference live packages clean
 
 run: reference
 	$(BIN)/kola run --parallel auto --tag defaults,smoke
@@ -33,6 +33,10 @@ check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The catalogues that the messages are read from, after a change of a kola.po.
+messages: $(VENV)/.ready
+	$(BIN)/pybabel -q compile -d harness/locale -D kola
 
 reference: $(VENV)/.ready packages
 	$(SUDO) env HOME="$$HOME" $(BIN)/kola reference build --install-missing

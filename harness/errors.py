@@ -32,11 +32,15 @@ class ConfigError(HarnessError):
         super().__init__(message)
 
     def __str__(self) -> str:
+        return self.described()
+
+    def described(self, hint: str = "hint") -> str:
+        """Return the message with file, line and hint; `hint` is the word before the latter."""
         where = ""
         if self.file is not None:
             name = shortened(printable(str(self.file)))
             where = f"{name}:{self.line}: " if self.line is not None else f"{name}: "
-        tail = f"\n  hint: {self.hint}" if self.hint else ""
+        tail = f"\n  {hint}: {self.hint}" if self.hint else ""
         return f"{where}{self.message}{tail}"
 
 

@@ -19,6 +19,7 @@ from harness.artifact.distro import DISTROS
 from harness.artifact.formats import format_of_kind
 from harness.errors import ConfigError
 from harness.util.jsontext import read_json_object
+from harness.util.language import tr
 from harness.util.quote import quote
 
 SCHEMA_MAJOR = "1"
@@ -156,13 +157,15 @@ class BuildRoot:
         """
         if not self.is_root(self.path):
             raise ConfigError(
-                f"{self.path} is not a build directory: it has no builds/",
-                hint="run kola where nosa was run, or name that directory with --workdir",
+                tr("{path} is not a build directory: it has no builds/", path=self.path),
+                hint=tr("run kola where nosa was run, or name that directory with --workdir"),
             )
         arch = arch or platform.machine()
         index = self._index()
         if not index.builds:
-            raise ConfigError("no builds yet", file=self.builds / "builds.json", hint="run nosa build first")
+            raise ConfigError(
+                tr("no builds yet"), file=self.builds / "builds.json", hint=tr("run nosa build first")
+            )
         if build == LATEST:
             entry = self._latest(index, arch)
         elif build.startswith("-"):
@@ -178,6 +181,10 @@ class BuildRoot:
         """
         index = self._index()
         return self._load(self._counted_back(index, back, build.arch, origin=build.id), build.arch)
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all builds, newest first. Raises ConfigError."""
+        return tuple(entry.id for entry in self._index().builds)
 
     def _index(self) -> BuildIndex:
         file = self.builds / "builds.json"
@@ -223,9 +230,9 @@ class BuildRoot:
             if entry.id == build:
                 return entry
         raise ConfigError(
-            f"there is no build {build!r}",
+            tr("there is no build {id}", id=repr(build)),
             file=self.builds / "builds.json",
-            hint=f"builds there: {_some(index.builds)}",
+            hint=tr("builds there: {ids}", ids=_some(index.builds)),
         )
 
     def _load(self, entry: BuildEntry, arch: str) -> Build:

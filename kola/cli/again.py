@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.util.language import tr
 from kola.cases.names import original_name
 from kola.report.layout import RERUN
 from kola.report.properties import Typed, read_typed
@@ -26,7 +27,7 @@ def options_again(now: RunOptions) -> tuple[RunOptions, list[str]] | None:
     earlier = read_typed(output)
     names = _single(names_again(output, earlier.tests), earlier)
     if not names:
-        print(f"nothing failed in {output}")
+        print(tr("nothing failed in {path}", path=output))
         return None
     names = _narrowed(names, now.selection.patterns, output)
     options, kept = _with_earlier(now, earlier)

@@ -6,7 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.butane import translate
 from harness.errors import ConfigError
 from harness.util.userfile import read_standard_input, read_user_text
 from kola.cli.streams import write_utf8
@@ -14,6 +13,10 @@ from kola.run.argtypes import path
 from kola.run.parser import Switch
 
 HELP = "translate a Butane config to Ignition"
+EXAMPLES = (
+    "kola butane --pretty --strict my.bu -o my.ign",
+    "kola butane --check my.bu               # only whether it is right",
+)
 
 _STANDARD = "-"
 
@@ -22,14 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", nargs="?", default=_STANDARD, help="input; - is standard input"
     )
-    parser.add_argument("--strict", "-s", action=Switch, help="treat every warning as an error")
-    parser.add_argument("--check", "-c", action=Switch, help="only check, write nothing")
-    parser.add_argument("--pretty", "-p", action=Switch, help="indent the output")
-    parser.add_argument("--raw", "-r", action=Switch, help="never wrap the output (it never is)")
-    parser.add_argument(
+    reading = parser.add_argument_group("the config")
+    reading.add_argument("--strict", "-s", action=Switch, help="treat every warning as an error")
+    reading.add_argument("--check", "-c", action=Switch, help="only check, write nothing")
+    reading.add_argument(
         "--files-dir", "-d", metavar="DIR", type=path, help="where `local` files are read from"
     )
-    parser.add_argument(
+    output = parser.add_argument_group("the output")
+    output.add_argument("--pretty", "-p", action=Switch, help="indent the output")
+    output.add_argument("--raw", "-r", action=Switch, help="never wrap the output (it never is)")
+    output.add_argument(
         "--output", "-o", metavar="FILE", default=_STANDARD, help="output; default standard output"
     )
 
@@ -39,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
     Warnings go to standard error. Raises ConfigError otherwise.
     """
+    from harness.butane import translate
+
     if args.files_dir is not None and not args.files_dir.is_dir():
         raise ConfigError("the files directory is not a directory", file=args.files_dir)
     text = _read(args.file)

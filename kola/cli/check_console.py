@@ -17,6 +17,10 @@ _EVERY_HIT = 10_000
 STDIN = "-"
 LOG_NAME = "console.txt"
 HELP = "look for kernel and service crashes in console logs"
+EXAMPLES = (
+    "kola check-console _kola_temp           # every console.txt of all runs there",
+    "journalctl -b | kola check-console",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 
 from kola.cli.kept import add_name
-from kola.keep.enter import console
-from kola.keep.register import find
 
 HELP = "attach to the serial console of a kept machine"
 EXAMPLES = (
@@ -20,5 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from kola.keep.enter import console
+    from kola.keep.register import find
+
     console(find(args.name))
     return 0

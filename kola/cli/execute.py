@@ -10,6 +10,7 @@ import pytest
 from harness.errors import ConfigError
 from harness.platform.base import SCALE_VARIABLE
 from harness.platform.choose import choose
+from harness.util.language import tr
 from kola.cli import streams
 from kola.cli.handover import HandOver
 from kola.cli.session import run_pytest
@@ -39,7 +40,9 @@ def run_tests(options: RunOptions) -> int:
     recorder = handed.recorder
     if recorder is None or recorder.run is None:
         if status == pytest.ExitCode.USAGE_ERROR:
-            raise ConfigError("pytest refused its arguments, as said above", hint="look at --pytest-args")
+            raise ConfigError(
+                tr("pytest refused its arguments, as said above"), hint=tr("look at --pytest-args")
+            )
         return 1
     if options.verify_clones:
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.artifact.build import BuildRoot
 from harness.errors import ConfigError
-from kola.facts.approvals import FILE as APPROVALS
-from kola.facts.approvals import load_approvals
-from kola.facts.compare import Severity, differences
-from kola.facts.model import FILE, Facts
 from kola.run.argtypes import path
 
+if TYPE_CHECKING:
+    from kola.facts.model import Facts
+
 HELP = "what a build is like, and what changed since another"
+EXAMPLES = (
+    "kola facts show latest --category units",
+    "kola facts diff -1 latest               # exit status 1 after a failure",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +48,9 @@ def run(args: argparse.Namespace) -> int:
 
 def load(named: str, workdir: Path) -> Facts:
     """Load the facts from a file, a directory, or beside a build of `workdir`. Raises ConfigError."""
+    from harness.artifact.build import BuildRoot
+    from kola.facts.model import FILE, Facts
+
     path = Path(named)
     if path.is_dir() and (path / FILE).is_file():
         return Facts.read(path / FILE)
@@ -77,7 +83,10 @@ def _show(facts: Facts, category: str | None) -> int:
 
 
 def _diff(before: Facts, after: Facts, workdir: Path) -> int:
-    found = differences(before, after, load_approvals(workdir / "src/config" / APPROVALS))
+    from kola.facts.approvals import FILE, load_approvals
+    from kola.facts.compare import Severity, differences
+
+    found = differences(before, after, load_approvals(workdir / "src/config" / FILE))
     for one in found:
         print(one)
     grave = sum(one.severity is Severity.FAILURE for one in found)
@@ -86,6 +95,9 @@ def _diff(before: Facts, after: Facts, workdir: Path) -> int:
 
 
 def _accept(facts: Facts, workdir: Path) -> int:
+    from harness.artifact.build import BuildRoot
+    from kola.facts.model import FILE
+
     if not BuildRoot.is_root(workdir):
         raise ConfigError(f"{workdir} is no build directory", hint="name it with --workdir")
     build = BuildRoot(workdir).find(facts.build)

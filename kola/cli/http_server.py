@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
-import http.server
 from pathlib import Path
 
 from harness.errors import ConfigError
@@ -23,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
+    import functools
+    import http.server
+
     directory: Path = args.directory or Path.cwd()
     if not directory.is_dir():
         raise ConfigError("there is no such directory", file=directory)

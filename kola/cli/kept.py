@@ -7,9 +7,10 @@ import json
 import shlex
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from kola.keep.enter import ssh_options
-from kola.keep.record import Kept
+if TYPE_CHECKING:
+    from kola.keep.record import Kept
 
 
 def add_name(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:
@@ -35,6 +36,8 @@ def introduce(machine: Kept) -> str:
 
 def as_json(machine: Kept) -> str:
     """Return a line for programs. `public_ip` and `output_dir` are the Go kola's names."""
+    from kola.keep.enter import ssh_options
+
     entry = machine.ssh
     content = {
         "name": machine.name,

@@ -21,6 +21,10 @@ from kola.select.filters import apply, require_matches
 from kola.select.selection import Stage
 
 HELP = "list the tests"
+EXAMPLES = (
+    "kola list --tag smoke                   # the table; --json for programs",
+    "kola list --promises                    # what the user guide promises",
+)
 
 # Listed for a test that names none, or that excludes some.
 PLATFORMS = ("aws", "azure", "do", "esx", "gcp", "openstack", "qemu", "qemu-iso")
@@ -31,19 +35,13 @@ _HEADER = ("Test Name", "Platforms", "Architectures", "Distributions", "Tags")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action=Switch, help="print JSON")
-    parser.add_argument(
-        "--promises",
-        action=Switch,
-        help="list the promises of the user guide, the tests that prove them, and their last verdicts",
-    )
-    parser.add_argument(
-        "--output-dir",
-        type=path,
-        metavar="DIR",
-        help="with --promises: the run whose verdicts are shown (by default, the last on each test)",
-    )
     add_filter_arguments(parser)
+    output = parser.add_argument_group("the list")
+    output.add_argument("--json", action=Switch, help="print JSON")
+    output.add_argument("--promises", action=Switch, help="the user guide's promises, and their verdicts")
+    output.add_argument(
+        "--output-dir", type=path, metavar="DIR", help="with --promises: verdicts of this run only"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

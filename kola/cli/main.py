@@ -8,21 +8,30 @@ from collections.abc import Sequence
 
 import kola
 from harness.errors import ConfigError, HarnessError
+from harness.util.language import tr
 from kola.cli import commands, streams
+from kola.run.argtypes import shortened
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+COMPLETION = "_ARGCOMPLETE"
+"""The variable with which a shell's completion asks for words instead of the command."""
 
 _HELP_WIDTH = 16
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. Wrong input ends in exit status 2 and one message, never a traceback."""
+    if argv is None and COMPLETION in os.environ:
+        from kola.cli.complete import complete
+
+        complete()
     streams.prepare()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         _require_text(words)
         if words[:1] == ["help"] and len(words) > 1:
-            words = [words[1], "--help"]
+            words = _asked(words[1:])
         if not words or words[0] in ("-h", "--help", "help"):
             print(_help())
             return streams.finish(OK if words else USAGE)
@@ -37,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as ended:  # argparse's --help
         return streams.finish(ended.code if isinstance(ended.code, int) else FAILED)
     except ConfigError as error:
-        _complain(f"kola: error: {error}")
+        _complain(tr("kola: error: {error}", error=error.described(tr("hint"))))
         return USAGE
     except HarnessError as error:
         _complain(f"kola: {error}")
         return FAILED
     except KeyboardInterrupt:
-        _complain("kola: interrupted")
+        _complain(tr("kola: interrupted"))
         return INTERRUPTED
     except BrokenPipeError:
         return streams.finish(OK)
@@ -53,9 +62,23 @@ def _complain(message: str) -> None:
     print(streams.sane(message), file=sys.stderr)
 
 
+def _asked(words: list[str]) -> list[str]:
+    """Return `COMMAND --help`, or `COMMAND VERB --help`, for the words after `help`.
+
+    Raises ConfigError.
+    """
+    made = commands.parser(words[0], commands.load(words[0]))
+    verbs = words[1:2] if words[1:2] and words[1] in made.verbs() else []
+    if surplus := words[1 + len(verbs) :]:
+        raise ConfigError(f"unexpected argument {shortened(surplus[0])}", hint=f"kola help {words[0]}")
+    return [words[0], *verbs, "--help"]
+
+
 def _help() -> str:
-    lines = ["usage: kola COMMAND [OPTION…] [ARGUMENT…]", "", "VM tests for NestOS.", "", "commands:"]
-    lines += [f"  {name:<{_HELP_WIDTH}}{commands.load(name).HELP}" for name in commands.names()]
+    lines = ["usage: kola COMMAND [OPTION…] [ARGUMENT…]", "", "VM tests for NestOS.", ""]
+    for topic, members in commands.by_topic().items():
+        lines.append(f"{topic}:")
+        lines += [f"  {name:<{_HELP_WIDTH}}{commands.load(name).HELP}" for name in members]
     return "\n".join([*lines, "", f"kola COMMAND --help explains each. This is version {kola.__version__}."])
 
 
@@ -77,7 +100,8 @@ def _require_current_directory() -> None:
         os.getcwd()  # noqa: PTH109 - only whether it raises matters
     except OSError as error:
         raise ConfigError(
-            f"the current directory cannot be used: {error.strerror}", hint="change to one that exists"
+            tr("the current directory cannot be used: {error}", error=error.strerror),
+            hint=tr("change to one that exists"),
         ) from None
 
 

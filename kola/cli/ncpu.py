@@ -7,6 +7,10 @@ import argparse
 from harness.util.host import cpus
 
 HELP = "print the number of CPUs, capped by the cgroup"
+EXAMPLES = (
+    "kola ncpu",
+    "systemd-run --scope -p CPUQuota=100% kola ncpu   # as in a CI job with one CPU",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

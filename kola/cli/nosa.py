@@ -9,7 +9,7 @@ from kola.run.argtypes import path
 
 HELP = "put kola's commands into nosa, or remove them"
 EXAMPLES = (
-    "kola nosa install      # nosa kola, nosa kola-run and nosa run are kola's from now on",
+    "kola nosa install      # nosa kola, nosa kola-run, nosa run are kola's",
     "kola nosa uninstall    # nosa's own are back",
 )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 from kola.cli.kept import as_json, span
 from kola.cli.table import aligned
-from kola.keep.record import Kept
-from kola.keep.register import kept_machines
 from kola.run.parser import Switch
+
+if TYPE_CHECKING:
+    from kola.keep.record import Kept
 
 HELP = "list the machines that are kept"
 EXAMPLES = (
@@ -25,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from kola.keep.register import kept_machines
+
     machines = kept_machines()
     if args.json:
         for machine in machines:

@@ -12,6 +12,10 @@ from kola.run.argtypes import path
 from kola.run.parser import Switch
 
 HELP = "the reference OS, a small system to test tests with"
+EXAMPLES = (
+    "sudo kola reference build               # prints its build directory",
+    "sudo kola reference build --live --install-missing",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,10 +6,17 @@ import argparse
 import shlex
 import sys
 
+from harness.util.language import tr
 from kola.run.arguments import add_command_arguments
 from kola.run.options import RunOptions
 
 HELP = "run again what failed in the last run"
+EXAMPLES = (
+    "kola rerun                              # in the directory of the run",
+    "kola rerun --output-dir out 'nestos.*'  # of the run in out, only these tests",
+)
+SHOWN = ("--output-dir", "--parallel", "--verbose", "--keep-on-failure", "--ssh-on-test-failure")
+LIKE = "run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
         return 0
     options, kept = again
     if kept:
-        print(f"with the options of the last run: {shlex.join(kept)}", file=sys.stderr)
+        print(tr("with the options of the last run: {options}", options=shlex.join(kept)), file=sys.stderr)
     return run_tests(options)

@@ -8,6 +8,15 @@ from kola.run.arguments import add_command_arguments, add_parent_arguments
 from kola.run.options import UPGRADE, RunOptions
 
 HELP = "test the upgrade from an older build"
+EXAMPLES = (
+    "kola run-upgrade                        # from the build before the latest",
+    "kola run-upgrade --qemu-image old.qcow2 # from any older image",
+)
+SHOWN = (
+    *("--find-parent", "--parent", "--qemu-image-dir"),
+    *("--tag", "--workdir", "--qemu-image", "--parallel", "--output-dir"),
+)
+LIKE = "run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

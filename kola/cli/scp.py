@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
 from harness.util.process import require
-from kola.keep.enter import become, ssh_entry, ssh_options
-from kola.keep.record import Kept
-from kola.keep.register import find
 from kola.run.parser import Switch
+
+if TYPE_CHECKING:
+    from kola.keep.record import Kept
 
 HELP = "copy files to and from a kept machine"
 EXAMPLES = (
@@ -26,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Return the exit status of scp."""
+    from kola.keep.enter import become, ssh_options
+
     require("scp", package="openssh-client")
     if len(args.paths) < 2:
         raise ConfigError("say what is to be copied, and where to", hint="kola scp FILE m1:/var/tmp/")
@@ -45,6 +48,9 @@ def _word(path: str, machines: dict[str, Kept]) -> str:
     name, colon, rest = path.partition(":")
     if not colon or "/" in name or not name:
         return path if "/" in name or not path.startswith("-") else f"./{path}"
+    from kola.keep.enter import ssh_entry
+    from kola.keep.register import find
+
     kept = machines.get(name) or find(name)
     machines[name] = kept
     entry = ssh_entry(kept)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from kola.cli.kept import add_name
-from kola.keep.protocol import Order, Request, ask
-from kola.keep.register import find
 from kola.run.argtypes import path
 
 HELP = "save what the display of a kept machine shows"
@@ -24,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from kola.keep.protocol import Order, Request, ask
+    from kola.keep.register import find
+
     kept = find(args.name)
     target: Path = args.output or Path(f"{kept.name}.png").absolute()
     if not target.parent.is_dir():

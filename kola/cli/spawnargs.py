@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from harness.machine.spec import HostDirectory
-from kola.keep.options import LIFETIME_SECONDS
 from kola.run.argtypes import duration, firmware, host_directory, path, size, whole, workdir
-from kola.run.parser import Switch
+from kola.run.parser import Switch, titled_group
+
+if TYPE_CHECKING:
+    from harness.machine.spec import HostDirectory
 
 MOST_MIB = 16 * 1024 * 1024
 
@@ -17,8 +20,10 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the system")
     group.add_argument("--workdir", type=workdir, metavar="DIR", help="the build directory (`none` for none)")
     group.add_argument("--build", default="latest", metavar="ID", help="build id, latest, or -1, -2 …")
-    group.add_argument("--arch", help="the architecture of the build")
-    group.add_argument("-b", "--distro", help="the distribution, where the build does not say")
+    group.add_argument("--arch", metavar="ARCH", help="the architecture of the build")
+    group.add_argument(
+        "-b", "--distro", metavar="DISTRO", help="the distribution, where the build does not say"
+    )
     group.add_argument("--qemu-image", type=path, metavar="FILE", help="a disk image instead of a build")
     group.add_argument("--qemu-iso", type=path, metavar="FILE", help="a live ISO instead of a build")
     group.add_argument("--qemu-iso-as-disk", dest="iso_as_disk", action=Switch, help="attach it as a disk")
@@ -26,7 +31,7 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add the flags for the first boot's config."""
-    group = parser.add_argument_group("its config")
+    group = titled_group(parser, "the machine")
     group.add_argument(
         "-i", "--ignition", "-u", "--userdata", type=path, metavar="FILE", help="Ignition, or Butane in *.bu"
     )
@@ -37,14 +42,24 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hostname", default="", metavar="NAME", help="its host name")
 
 
-def add_hardware(parser: argparse.ArgumentParser) -> None:
-    """Add the flags for the machine itself."""
-    group = parser.add_argument_group("the machine")
+def add_hardware(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the flags for the machine itself. Returns their group."""
+    group = titled_group(parser, "the machine")
     group.add_argument(
-        "-m", "--memory", dest="qemu_memory", type=whole(64, MOST_MIB, "a number of MiB"), metavar="MIB"
+        "-m",
+        "--memory",
+        dest="qemu_memory",
+        type=whole(64, MOST_MIB, "a number of MiB"),
+        metavar="MIB",
+        help="memory",
     )
     group.add_argument(
-        "--cpus", dest="qemu_cpus", type=whole(1, 4096, "a number of CPUs"), default=1, metavar="N"
+        "--cpus",
+        dest="qemu_cpus",
+        type=whole(1, 4096, "a number of CPUs"),
+        default=1,
+        metavar="N",
+        help="CPUs (1)",
     )
     group.add_argument(
         "--firmware", dest="qemu_firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure"
@@ -83,6 +98,10 @@ def add_hardware(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--internet", action=Switch, help="let it reach the Internet")
     group.add_argument("--display", action=Switch, help="with a display, for kola screenshot")
+    return group
+
+
+def add_cold(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--cold", action=Switch, help="boot it from the start, even if it could be cloned")
 
 
@@ -90,7 +109,7 @@ def add_lifetime(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--lifetime",
         type=duration,
-        default=LIFETIME_SECONDS,
+        default=argparse.SUPPRESS,
         metavar="TIME",
         help="end it after this time, such as 90m (4h)",
     )
@@ -98,5 +117,4 @@ def add_lifetime(group: argparse._ArgumentGroup) -> None:
 
 def writable_directory(text: str) -> HostDirectory:
     """Parse like `host_directory`, but writable."""
-    found = host_directory(text)
-    return HostDirectory(found.host, found.mount, writable=True)
+    return replace(host_directory(text), writable=True)

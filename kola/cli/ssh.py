@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 
 from kola.cli.kept import add_name
-from kola.keep.enter import become, shell, ssh_command
-from kola.keep.register import find
 from kola.run.parser import Switch
 
 HELP = "open a shell in a kept machine, or run a command there"
@@ -27,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Return the exit status of the command or of the shell; 255 when the connection was lost."""
+    from kola.keep.enter import become, shell, ssh_command
+    from kola.keep.register import find
+
     kept = find(args.name)
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not args.reconnect:

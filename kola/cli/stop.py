@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 
 from harness.errors import ConfigError
-from kola.keep.register import find, kept_machines
-from kola.keep.stop import stop
 from kola.run.parser import Switch
 
 HELP = "end kept machines"
@@ -19,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from kola.keep.register import find, kept_machines
+    from kola.keep.stop import stop
+
     if args.all == bool(args.names):
         raise ConfigError("name the machines to be stopped, or say --all", hint="kola ps lists them")
     for kept in kept_machines() if args.all else [find(name) for name in args.names]:

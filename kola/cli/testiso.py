@@ -11,12 +11,18 @@ import sys
 from dataclasses import replace
 
 from harness.errors import ConfigError
+from harness.util.language import tr
 from kola.run.arguments import add_command_arguments
 from kola.run.options import RunOptions
 from kola.run.parser import Switch
-from kola.run.subject import architecture
 
 HELP = "boot and install from the live media of a build"
+EXAMPLES = (
+    "kola testiso --workdir /srv/nestos --smoke",
+    "kola testiso --qemu-iso nestos-live.iso 'iso-install.*'",
+)
+SHOWN = ("--smoke", "--workdir", "--build", "--qemu-iso", "--parallel", "--output-dir")
+LIKE = "run"
 
 TAG = "iso"
 SMOKE_TAG = "iso-smoke"
@@ -26,9 +32,8 @@ UPSTREAM_PREFIX = "iso."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_command_arguments(parser)
-    parser.add_argument(
-        "--smoke", action=Switch, help="only a subset of the scenarios that finishes in minutes"
-    )
+    live = parser.add_argument_group("scenarios")
+    live.add_argument("--smoke", action=Switch, help="only those that take minutes")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,6 +52,7 @@ def with_media(options: RunOptions) -> RunOptions:
     if subject.directory is not None or subject.qemu_iso is not None:
         return options
     from harness.reference import live
+    from kola.run.subject import architecture
 
     if architecture(subject) != "x86_64" or not live.is_cached():
         raise ConfigError(
@@ -55,7 +61,7 @@ def with_media(options: RunOptions) -> RunOptions:
             "or build the reference OS: kola reference build --live",
         )
     found = live.location()
-    print(f"no build directory here: testing the reference OS in {found}", file=sys.stderr)
+    print(tr("no build directory here: testing the reference OS in {path}", path=found), file=sys.stderr)
     return replace(options, subject=replace(subject, workdir=found))
 
 

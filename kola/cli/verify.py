@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from harness.util.language import tr
 from kola.plugin.recorder import Recorder
 from kola.report.clones import compare, sample
 from kola.report.layout import VERIFY
@@ -26,9 +27,10 @@ def verify_clones(
         return
     chosen = sample(run.tests)
     if not chosen:
-        recorder.console.write("\nno test ran in clones only: there is none to verify\n")
+        recorder.console.write(f"\n{tr('no test ran in clones only: there is none to verify')}\n")
         return
-    recorder.console.write(f"\nverifying {len(chosen)} of the tests that ran in clones with a cold boot\n")
+    said = tr("verifying {count} of the tests that ran in clones with a cold boot", count=len(chosen))
+    recorder.console.write(f"\n{said}\n")
     output = prepare(platform=resolved.plan.platform, explicit=resolved.output.path / VERIFY)
     plan = replace(resolved.plan, output=output.path, boot="cold", tests=tuple(test.name for test in chosen))
     second = again(replace(resolved, plan=plan, output=output))

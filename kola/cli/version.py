@@ -11,6 +11,10 @@ import kola
 from kola.run.parser import Switch
 
 HELP = "print the version"
+EXAMPLES = (
+    "kola version",
+    "kola version --json | jq -r .kola",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

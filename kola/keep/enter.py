@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from harness.errors import ConfigError, InfrastructureError
+from harness.errors import ConfigError, InfrastructureError, MachineFailure
 from harness.util import ansi
 from harness.util.process import require
 from kola.keep.protocol import Order, Request, ask, connected
@@ -94,6 +94,23 @@ def shell(kept: Kept, command: Sequence[str] = (), *, reconnect: bool = False) -
                 print(f"{kept.name} has ended", file=sys.stderr)
                 return status
             raise
+
+
+def output_of(kept: Kept, command: str) -> str:
+    """Run a command in the machine and return its standard output. Raises MachineFailure when it fails."""
+    done = subprocess.run(
+        ssh_command(kept, [command]),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        raise MachineFailure(
+            "command-failed", f"{command!r} ended with status {done.returncode}", evidence=done.stderr.strip()
+        )
+    return done.stdout
 
 
 def await_ssh(kept: Kept, *, show: bool) -> None:

@@ -17,14 +17,15 @@ usage: nosa kola [OPTION…] [run|testiso|COMMAND] [TEST…]
   --basic-qemu-scenarios   the tests `basic*` with NVMe, UEFI, and UEFI with Secure Boot
   --skip-secure-boot       the same without Secure Boot
 
-Everything else goes to kola: nosa kola run --help lists it."""
+Everything else goes to kola: nosa kola run --help-all lists it."""
 
 TESTS = ("run", "run-upgrade", "rerun", "testiso")
 """The commands of kola that write results. Other commands get no output directory."""
 
 OTHERS = (
     "list", "spawn", "ps", "ssh", "scp", "console", "screenshot", "stop", "qemuexec", "http-server",
-    "check-console", "butane", "nosa", "reference", "facts", "ncpu", "version", "help",
+    "bootchart", "check-console", "butane", "nosa", "reference", "facts", "ncpu",
+    "completion", "man", "version", "help",
 )  # fmt: skip
 
 SCENARIOS = (

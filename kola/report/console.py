@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
 
+from harness.util.language import tr
 from kola.cases.model import Verdict
 from kola.report.result import TestResult
 from kola.report.telling import plain
@@ -102,7 +103,17 @@ def headline(result: TestResult) -> str:
     """Return `guest: kernel-panic`: the party that has to act, and the cause; `test failure` without one."""
     if result.kind is None:
         return result.cause
-    return f"{result.kind.value}: {result.cause}" if result.cause else f"{result.kind.value} failure"
+    if result.cause:
+        return f"{result.kind.value}: {result.cause}"
+    return tr("{kind} failure", kind=result.kind.value)
+
+
+def passed_at_last(result: TestResult) -> str:
+    """Return a sentence about a flaky test."""
+    head = headline(result)
+    if not head:
+        return tr("passed at attempt {count}", count=result.attempts)
+    return tr("passed at attempt {count}, before that {cause}", count=result.attempts, cause=head)
 
 
 def _under(parent: TestResult, sub: TestResult) -> TestResult:
@@ -114,8 +125,7 @@ def _explanation(result: TestResult) -> list[str]:
         case Verdict.PASS | Verdict.SKIP:
             return plain(result.reason).splitlines()
         case Verdict.FLAKY:
-            head = headline(result)
-            return [f"passed at attempt {result.attempts}" + (f", before that {head}" if head else "")]
+            return [passed_at_last(result)]
         case Verdict.WARN | Verdict.FAIL:
             reason, output = (plain(text).splitlines() for text in (result.reason, result.output))
             head = headline(result)
@@ -133,4 +143,5 @@ def _common_start(reason: list[str], output: list[str]) -> int:
 def _tail(lines: list[str]) -> list[str]:
     if len(lines) <= _SHOWN_LINES:
         return lines
-    return [f"… {len(lines) - _SHOWN_LINES} earlier lines are in report.json", *lines[-_SHOWN_LINES:]]
+    left_out = tr("… {count} earlier lines are in report.json", count=len(lines) - _SHOWN_LINES)
+    return [left_out, *lines[-_SHOWN_LINES:]]

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from harness.util.language import tr
 from kola.cases.model import Verdict
-from kola.report.console import Palette, headline
+from kola.report.console import Palette, headline, passed_at_last
 from kola.report.layout import directory_of_test
 from kola.report.rerun import as_pattern
 from kola.report.result import RunResult, TestResult
@@ -16,13 +17,6 @@ from kola.report.telling import LONGEST, plain, shorten, telling_line
 from kola.report.verdict import verdict_of
 
 _NAMES_SHOWN = 4
-_COUNTED = (
-    (Verdict.FAIL, "failed"),
-    (Verdict.WARN, "warned"),
-    (Verdict.FLAKY, "flaky"),
-    (Verdict.SKIP, "skipped"),
-    (Verdict.PASS, "passed"),
-)
 
 
 def default_again(run: RunResult) -> Callable[[TestResult], str]:
@@ -74,19 +68,34 @@ def show_seconds(seconds: float) -> str:
 
 def _counts(run: RunResult, palette: Palette) -> list[str]:
     counts = [
-        palette.verdict(verdict, f"{count} {word}")
-        for verdict, word in _COUNTED
+        palette.verdict(verdict, text.format(count=count))
+        for verdict, text in _counted().items()
         if (count := run.count(verdict))
     ]
     if run.filtered:
-        counts.append(f"{len(run.filtered)} filtered out")
-    subject = " ".join(word for word in (run.distro, run.version, run.arch) if word)
-    lines = [
-        f"{', '.join(counts) or 'no tests ran'} in {show_seconds(run.seconds)}: {subject} on {run.platform}"
-    ]
-    if run.interrupted:
-        lines.append(palette.verdict(Verdict.FAIL, f"interrupted: {plain(run.interrupted)}"))
-    return lines
+        counts.append(tr("{count} filtered out", count=len(run.filtered)))
+    line = tr(
+        "{counts} in {time}: {subject} on {platform}",
+        counts=", ".join(counts) or tr("no tests ran"),
+        time=show_seconds(run.seconds),
+        subject=" ".join(word for word in (run.distro, run.version, run.arch) if word),
+        platform=run.platform,
+    )
+    if not run.interrupted:
+        return [line]
+    why = tr("interrupted: {reason}", reason=plain(run.interrupted))
+    return [line, palette.verdict(Verdict.FAIL, why)]
+
+
+def _counted() -> dict[Verdict, str]:
+    """Return the texts for numbers of tests, in their order on the line."""
+    return {
+        Verdict.FAIL: tr("{count} failed"),
+        Verdict.WARN: tr("{count} warned"),
+        Verdict.FLAKY: tr("{count} flaky"),
+        Verdict.SKIP: tr("{count} skipped"),
+        Verdict.PASS: tr("{count} passed"),
+    }
 
 
 def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -> list[str]:
@@ -98,9 +107,9 @@ def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -
         *_indented(f"{headline(test)}{_in_failed_subtests(test)}".strip()),
         *_indented(why),
         *_indented("" if line == headline(test) or _says_the_same(line, why) else line),
-        f"      files  {_directory(run.output_dir, test)}",
-        *(f"      enter  kola ssh {name}" for name in test.kept),
-        f"      again  {command}",
+        f"      {tr('files')}  {_directory(run.output_dir, test)}",
+        *(f"      {tr('enter')}  kola ssh {name}" for name in test.kept),
+        f"      {tr('again')}  {command}",
     ]
 
 
@@ -126,11 +135,12 @@ def _clones(run: RunResult, palette: Palette) -> list[str]:
     if not run.clones:
         return []
     agreed = sum(one.known and not one.disagrees for one in run.clones)
-    lines = [f"{palette.bold('CLONES')}  {agreed} of {len(run.clones)} verified with a cold boot agree"]
+    said = tr("{agreed} of {count} verified with a cold boot agree", agreed=agreed, count=len(run.clones))
+    lines = [f"{palette.bold(tr('CLONES'))}  {said}"]
     for one in run.clones:
         if one.disagrees:
-            lines.append(f"{palette.verdict(Verdict.FAIL, 'CLONE')}  {shorten(plain(one.sentence))}")
-            lines += [f"      files  {run.output_dir / path}" for path in one.machines]
+            lines.append(f"{palette.verdict(Verdict.FAIL, tr('CLONE'))}  {shorten(plain(one.sentence))}")
+            lines += [f"      {tr('files')}  {run.output_dir / path}" for path in one.machines]
         elif not one.known:
             lines.append(f"      {shorten(plain(one.sentence))}")
     return lines
@@ -158,13 +168,11 @@ def _short(tests: Iterable[TestResult], palette: Palette) -> list[str]:
     lines = []
     for test in tests:
         if test.verdict is Verdict.WARN:
-            why = test.reason or headline(test) or "failed, but only warns"
+            why = test.reason or headline(test) or tr("failed, but only warns")
             lines.append(f"{palette.verdict(Verdict.WARN)}  {plain(test.name)}  {shorten(plain(why))}")
             lines += _indented(_most_telling(test))
         elif test.verdict is Verdict.FLAKY:
-            why = f"passed at attempt {test.attempts}"
-            before = f", before that {headline(test)}" if headline(test) else ""
-            lines.append(f"{palette.verdict(Verdict.FLAKY)} {plain(test.name)}  {why}{before}")
+            lines.append(f"{palette.verdict(Verdict.FLAKY)} {plain(test.name)}  {passed_at_last(test)}")
     return lines
 
 
@@ -172,7 +180,7 @@ def _skipped(tests: Iterable[TestResult], palette: Palette) -> list[str]:
     reasons: dict[str, list[str]] = defaultdict(list)
     for test in tests:
         if test.verdict is Verdict.SKIP:
-            reasons[plain(test.reason) or "no reason given"].append(plain(test.name))
+            reasons[plain(test.reason) or tr("no reason given")].append(plain(test.name))
     return [
         f"{palette.verdict(Verdict.SKIP)}  {len(names)} × {shorten(reason)} ({_some(names)})"
         for reason, names in _most_first(reasons)
@@ -185,12 +193,12 @@ def _filtered(run: RunResult, palette: Palette) -> list[str]:
         key = f"{entry.stage}: {entry.reason}" if entry.reason else entry.stage
         stages[plain(key)].append(plain(entry.name))
     lines = [f"      {len(names)} × {shorten(why)} ({_some(names)})" for why, names in _most_first(stages)]
-    return [palette.bold("Filtered out"), *lines] if lines else []
+    return [palette.bold(tr("Filtered out")), *lines] if lines else []
 
 
 def _notices(notices: Iterable[str], palette: Palette) -> list[str]:
     return [
-        f"{palette.bold('NOTE')}  {line}" for notice in dict.fromkeys(notices) for line in [plain(notice)]
+        f"{palette.bold(tr('NOTE'))}  {line}" for notice in dict.fromkeys(notices) for line in [plain(notice)]
     ]
 
 
@@ -199,8 +207,9 @@ def _most_first(groups: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
 
 
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more
+    listed = ", ".join(names[:_NAMES_SHOWN])
+    left = len(names) - _NAMES_SHOWN
+    return tr("{names} and {count} more", names=listed, count=left) if left > 0 else listed
 
 
 def _indented(text: str) -> list[str]:

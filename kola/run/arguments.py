@@ -15,7 +15,7 @@ from kola.run.argtypes import (
     whole,
     workdir,
 )
-from kola.run.parser import Switch
+from kola.run.parser import Switch, titled_group
 
 PLATFORM_ALIASES = {"iso": "qemu-iso"}
 
@@ -24,74 +24,63 @@ _MOST_CPUS = 4096
 
 
 def add_command_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add all flags of `kola run`: those of a plain pytest session, and those that need more than one
-    session.
-    """
+    """Add all flags of `kola run`."""
+    add_selection_arguments(parser)
+    add_subject_arguments(parser)
     add_run_arguments(parser)
-    parser.add_argument(
-        "--verify-clones",
-        action=Switch,
-        help="run a sample of the tests that ran in clones once more, cold, and fail where they disagree",
-    )
+    add_report_arguments(parser)
+    add_machine_arguments(parser)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags for selection, subject, machines, and the behaviour of a run."""
-    add_selection_arguments(parser)
+    """Add the flags for the course of a run."""
     run = parser.add_argument_group("the run")
-    run.add_argument(
-        "-j", "--parallel", type=parallel, default=1, metavar="N|auto", help="how many tests at once"
-    )
-    run.add_argument(
-        "--strict-profile",
-        action=Switch,
-        help="fail the tests that depend on what the distribution's profile does not know",
-    )
-    run.add_argument("--output-dir", type=path, metavar="DIR", help="where results go")
-    run.add_argument("--tapfile", type=path, metavar="FILE", help="write the TAP report here as well")
-    run.add_argument("--junitxml", type=path, metavar="FILE", help="write the JUnit report here as well")
-    run.add_argument("--allure", action=Switch, help="write Allure results to OUTPUT/reports/allure")
-    run.add_argument("--alluredir", type=path, metavar="DIR", help="write Allure results to DIR instead")
-    run.add_argument(
-        "--on-warn-failure-exit-77",
-        action=Switch,
-        help="exit with 77 when only tests failed whose failure is a warning",
-    )
+    run.add_argument("-j", "--parallel", type=parallel, default=1, metavar="N|auto", help="tests at once (1)")
     run.add_argument(
         "--extend-timeout-percentage",
         type=whole(0, 10_000, "a percentage"),
         default=0,
         metavar="P",
-        help="give tests P %% more time",
+        help="P %% more time",
     )
     run.add_argument(
         "--boot",
         choices=["auto", "cold"],
+        metavar="auto|cold",
         default="auto",
-        help="auto: clone a booted template where the test allows; cold: boot for each test",
+        help="cold: no clones, but a boot for each test",
     )
     run.add_argument(
         "--isolation",
         choices=["machine", "bucket"],
+        metavar="machine|bucket",
         default="machine",
-        help="machine: each external test has its own; bucket: those with exclusive: false share",
+        help="bucket: external tests with exclusive: false share machines",
     )
-    run.add_argument("--rerun", action=Switch, help="give failed tests a second go; a pass is `flaky`")
+    run.add_argument("--rerun", action=Switch, help="repeat failed tests once; a pass is `flaky`")
     run.add_argument(
         "--allow-rerun-success",
         type=rerun_tags,
         metavar="tags=TAG,…",
-        help="with --rerun: only tests with one of these tags may pass at the second go",
+        help="with --rerun: only tests with such a tag may pass at the second attempt",
     )
+    run.add_argument("--keep-on-failure", action=Switch, help="keep failed tests' machines; see kola ps")
+    run.add_argument("--ssh-on-test-failure", action=Switch, help="open a shell in a failed test's machine")
     run.add_argument(
-        "--keep-on-failure", action=Switch, help="keep the machines of failed tests; kola ps lists them"
-    )
-    run.add_argument(
-        "--ssh-on-test-failure",
+        "--verify-clones",
         action=Switch,
-        help="open a shell in a failed test's machine at once; the run goes on when it ends",
+        help="run a sample of the tests that ran in clones once more, cold, and fail where they disagree",
     )
-    run.add_argument("-v", "--verbose", action=Switch, help="show the output of tests that passed, too")
+    run.add_argument(
+        "--strict-profile",
+        action=Switch,
+        help="fail tests that depend on an unknown field of the distribution's profile",
+    )
+    run.add_argument(
+        "--on-warn-failure-exit-77",
+        action=Switch,
+        help="exit with 77 when only tests failed whose failure is a warning",
+    )
     run.add_argument(
         "--pytest-args",
         type=pytest_words,
@@ -99,81 +88,90 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ARGS",
         help="further arguments for pytest, with an equals sign: --pytest-args='-x'",
     )
-    add_subject_arguments(parser)
-    add_machine_arguments(parser)
 
 
-def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of `kola list` and `kola run` that find and filter tests."""
-    parser.add_argument(
+def add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for results and reports."""
+    results = parser.add_argument_group("results")
+    results.add_argument("--output-dir", type=path, metavar="DIR", help="where results go")
+    results.add_argument("-v", "--verbose", action=Switch, help="show the output of passed tests, too")
+    results.add_argument("--tapfile", type=path, metavar="FILE", help="write the TAP report here as well")
+    results.add_argument("--junitxml", type=path, metavar="FILE", help="write the JUnit report here as well")
+    results.add_argument("--allure", action=Switch, help="write Allure results to OUTPUT/reports/allure")
+    results.add_argument("--alluredir", type=path, metavar="DIR", help="write Allure results to DIR instead")
+
+
+def add_filter_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the flags of `kola list` and `kola run` that find and filter tests. Returns their group."""
+    tests = parser.add_argument_group("tests")
+    tests.add_argument(
         "patterns",
         metavar="PATTERN",
         nargs="*",
-        help="names of tests; `*`, `?` and `[a-z]` stand for more than themselves",
+        help="names of tests, also with `*`, `?`, `[a-z]`",
     )
-    parser.add_argument(
-        "-p", "--platform", type=_platform, metavar="PLATFORM", help="the platform of the machines: qemu"
-    )
-    parser.add_argument("-b", "--distro", help="the distribution under test")
-    parser.add_argument(
-        "--also-distro",
-        action="append",
-        default=[],
-        metavar="DISTRO",
-        help="offer tests for this distribution too (repeatable)",
-    )
-    parser.add_argument("--arch", help="the architecture of the build")
-    parser.add_argument(
+    tests.add_argument(
         "--tag",
         action="append",
         default=[],
         metavar="TAG",
-        help="only tests with this tag, or with `!TAG` none with it (repeatable)",
+        help="only with this tag; `!TAG`: without it (repeatable)",
     )
-    parser.add_argument("--no-net", action=Switch, help="leave out what needs the Internet")
-    parser.add_argument(
+    tests.add_argument(
         "-E",
         "--exttest",
         action="append",
         default=[],
         type=path,
         metavar="DIR",
-        help="add the external tests in DIR/tests/kola (repeatable; the current directory if never given)",
+        help="and those in DIR/tests/kola (repeatable; else in .)",
     )
-    parser.add_argument(
-        "--workdir",
-        type=workdir,
-        metavar="DIR",
-        help="the build directory (the current one if it is one; `none` for none)",
+    tests.add_argument("--no-net", action=Switch, help="leave out what needs the Internet")
+    tests.add_argument(
+        "-p", "--platform", type=_platform, metavar="PLATFORM", help="the platform of the machines: qemu"
     )
+    tests.add_argument(
+        "--also-distro",
+        action="append",
+        default=[],
+        metavar="DISTRO",
+        help="offer tests for this distribution too (repeatable)",
+    )
+    build = parser.add_argument_group("the build")
+    build.add_argument(
+        "--workdir", type=workdir, metavar="DIR", help="the build directory (else .); `none` for none"
+    )
+    build.add_argument("-b", "--distro", metavar="DISTRO", help="the distribution under test")
+    build.add_argument("--arch", metavar="ARCH", help="the architecture of the build")
+    return tests
 
 
 def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     """Add all flags that determine the tests of a run."""
-    add_filter_arguments(parser)
-    parser.add_argument(
+    tests = add_filter_arguments(parser)
+    tests.add_argument(
         "--denylist-test",
         action="append",
         default=[],
         metavar="PATTERN",
         help="leave these tests out (repeatable)",
     )
-    parser.add_argument(
+    tests.add_argument(
         "--denylist-stream",
         metavar="STREAM",
         help="the stream whose entries of kola-denylist.yaml apply",
     )
-    parser.add_argument(
+    tests.add_argument(
         "--run-platform-independent",
         action=Switch,
         help="run platform-independent tests on this platform, too",
     )
-    parser.add_argument(
+    tests.add_argument(
         "--sharding",
-        metavar="hash:M/N|time:M/N",
-        help="run share M of N, dealt by name or by recorded durations",
+        metavar="hash:M/N",
+        help="share M of N by name; time:M/N: by duration",
     )
-    parser.add_argument(
+    tests.add_argument(
         "--multiply",
         type=whole(1, 10_000, "how often each test runs,"),
         default=1,
@@ -186,15 +184,10 @@ def add_subject_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags for the build or image under test, except --workdir, --arch and --distro, which also
     filter tests.
     """
-    subject = parser.add_argument_group("what is tested")
+    subject = titled_group(parser, "the build")
     subject.add_argument("--build", default="latest", metavar="ID", help="build id, latest, or -1, -2 …")
     subject.add_argument("--qemu-image", type=path, metavar="FILE", help="a disk image instead of a build")
-    subject.add_argument(
-        "--qemu-iso",
-        type=path,
-        metavar="FILE",
-        help="a live ISO instead of the build's, for the install scenarios",
-    )
+    subject.add_argument("--qemu-iso", type=path, metavar="FILE", help="a live ISO instead of the build's")
     subject.add_argument(
         "--qemu-image-backing",
         action=Switch,
@@ -210,52 +203,19 @@ def add_parent_arguments(parser: argparse.ArgumentParser) -> None:
         "--find-parent",
         "--find-parent-image",
         action=Switch,
-        help="the build before the one under test, in the build directory (the default)",
+        help="the build before the one under test (default)",
     )
-    choice.add_argument(
-        "--parent", metavar="ID", help="this build; -1, -2 … count back from the one under test"
-    )
+    choice.add_argument("--parent", metavar="ID", help="this build, or -1, -2 … before the one under test")
     origin.add_argument(
         "--qemu-image-dir",
         type=path,
         metavar="DIR",
-        help="where to look for an older image when the build directory has no older build",
+        help="where an older image is, if there is no older build",
     )
 
 
 def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags for machines and their configs."""
-    config = parser.add_argument_group("the config of machines")
-    config.add_argument(
-        "--append-ignition",
-        action="append",
-        default=[],
-        type=path,
-        metavar="FILE",
-        help="merge this Ignition config into every machine's (repeatable)",
-    )
-    config.add_argument(
-        "--append-butane",
-        action="append",
-        default=[],
-        type=path,
-        metavar="FILE",
-        help="the same with a Butane config (repeatable)",
-    )
-    config.add_argument(
-        "--debug-systemd-unit",
-        action="append",
-        default=[],
-        metavar="UNIT",
-        help="log this unit at debug level (repeatable)",
-    )
-    live = parser.add_argument_group("install scenarios")
-    live.add_argument(
-        "--inst-insecure", action=Switch, help="install images by URL without asking for their signature"
-    )
-    live.add_argument(
-        "--pxe-kargs", default="", metavar="ARGS", help="add these kernel arguments to network boots"
-    )
     qemu = parser.add_argument_group("machines")
     qemu.add_argument("--qemu-firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure")
     qemu.add_argument("--qemu-size", type=size, metavar="[+]SIZE", help="size of the primary disk")
@@ -297,6 +257,35 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="ARG",
         help="one more argument for QEMU, with an equals sign: --qemu-arg=-smbios (repeatable)",
+    )
+    config = parser.add_argument_group("their config")
+    config.add_argument(
+        "--append-ignition",
+        action="append",
+        default=[],
+        type=path,
+        metavar="FILE",
+        help="merge this Ignition config into each (repeatable)",
+    )
+    config.add_argument(
+        "--append-butane",
+        action="append",
+        default=[],
+        type=path,
+        metavar="FILE",
+        help="merge this Butane config into each (repeatable)",
+    )
+    config.add_argument(
+        "--debug-systemd-unit",
+        action="append",
+        default=[],
+        metavar="UNIT",
+        help="log this unit at debug level (repeatable)",
+    )
+    live = parser.add_argument_group("installations")
+    live.add_argument("--inst-insecure", action=Switch, help="install images by URL without a signature")
+    live.add_argument(
+        "--pxe-kargs", default="", metavar="ARGS", help="add these kernel arguments to network boots"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.artifact import BuildRoot
 from harness.errors import ConfigError, InfrastructureError
+from harness.util.language import tr
 from kola.report.layout import (
     EVENTS_FILE,
     MARKER,
@@ -67,9 +68,9 @@ def prepare(
     except OSError as error:
         where = error.filename or explicit or workdir
         raise ConfigError(
-            f"the output directory cannot be made: {error.strerror}",
+            tr("the output directory cannot be made: {error}", error=error.strerror),
             file=where,
-            hint="name a directory you may write to with --output-dir",
+            hint=tr("name a directory you may write to with --output-dir"),
         ) from error
     return output
 
@@ -130,9 +131,9 @@ def _take(path: Path) -> OutputDir:
         ours = is_former_output(path) or holds_former_outputs(path)
         if not ours or BuildRoot.is_root(path) or (path / ".git").exists():
             raise ConfigError(
-                "holds something that is no output of kola; nothing was removed",
+                tr("holds something that is no output of kola; nothing was removed"),
                 file=path,
-                hint="name a new or an empty directory with --output-dir",
+                hint=tr("name a new or an empty directory with --output-dir"),
             )
         _empty(path)
     path.mkdir(parents=True, exist_ok=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Any, NoReturn
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.errors import ConfigError
+from harness.util.language import tr
 from harness.util.suggest import near
+
+if TYPE_CHECKING:
+    from kola.run.helptext import Manual
 
 TRUE = ("true", "True", "TRUE", "t", "T", "1")
 FALSE = ("false", "False", "FALSE", "f", "F", "0")
@@ -36,34 +41,71 @@ class Switch(argparse.Action):
         setattr(namespace, self.dest, (word in FALSE) == negative)
 
 
-class _Formatter(argparse.HelpFormatter):
-    """A formatter that omits the spelled-out values of a switch from the help."""
+class _HelpAll(argparse.Action):
+    """The flag that prints the help with every flag explained."""
 
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not isinstance(action, Switch):
-            return super()._format_action_invocation(action)
-        return ", ".join(option for option in action.option_strings if "=" not in option)
+    def __init__(self, option_strings: Sequence[str], dest: str, *, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        assert isinstance(parser, Parser)
+        sys.stdout.write(parser.manual(every=True).render())
+        parser.exit()
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises ConfigError for wrong arguments: one sentence, with the command's own usage."""
+    """A parser that raises ConfigError for wrong arguments: one sentence, with the command's own usage.
 
-    def __init__(self, *, examples: Sequence[str] = (), **words: Any) -> None:
-        self._width: int | None = 80
-        super().__init__(allow_abbrev=False, formatter_class=_Formatter, **words)
+    `examples` end the help. With `shown`, only these flags have a line in `--help`; `like` is a command that
+    has the others, too.
+    """
+
+    def __init__(
+        self, *, examples: Sequence[str] = (), shown: Sequence[str] = (), like: str = "", **words: Any
+    ) -> None:
+        super().__init__(allow_abbrev=False, add_help=False, **words)
         self._examples = tuple(examples)
+        self._shown = tuple(shown)
+        self._like = like
+        self._positionals.title = "arguments"
+        self.add_argument("-h", "--help", action="help", help="print this help")
+        self.add_argument("--help-all", action=_HelpAll, help="print the help with every flag explained")
+
+    def manual(self, *, every: bool) -> Manual:
+        """Return the help as data, with a row for every flag or, unless `every`, for those of `--help`."""
+        from kola.run.helptext import manual  # which a command that only runs has no use for
+
+        usage = self.short_usage().replace("%(prog)s", self.prog)
+        shown, like = ((), "") if every else (self._shown, self._like)
+        return manual(self, usage=usage, every=every, shown=shown, like=like, examples=self._examples)
+
+    def manuals(self) -> tuple[Manual, ...]:
+        """Return the full help of the command, and of its own commands."""
+        return tuple(one.manual(every=True) for one in (self, *self.verbs().values()))
+
+    def verbs(self) -> Mapping[str, Parser]:
+        """Return the parsers of the command's own commands, by name."""
+        found: dict[str, Parser] = {}
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found |= action.choices
+        return found
 
     def format_help(self) -> str:
-        self._width = None
-        lines = "".join(f"  {example}\n" for example in self._examples)
-        return super().format_help() + (f"\nexamples:\n{lines}" if lines else "")
+        return self.manual(every=False).render()
 
     def _get_formatter(self) -> argparse.HelpFormatter:
         """Make a formatter, as argparse does for every argument it is told of.
 
-        The width of the terminal is asked for in the help alone: that takes an import of 10 ms.
+        It is told a width, since asking the terminal takes an import of 10 ms.
         """
-        return _Formatter(self.prog, width=self._width)
+        return argparse.HelpFormatter(self.prog, width=80)
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse like argparse, but allow options between the patterns. Raises ConfigError."""
@@ -72,9 +114,9 @@ class Parser(argparse.ArgumentParser):
         unknown = next((word for word in extra if word.startswith("-") and word != "-"), None)
         if unknown is not None:
             name = unknown.partition("=")[0]
-            self.error(f"unknown option {_cut(name)}{self._suggestion(name)}")
+            self.error(tr("unknown option {word}", word=_cut(name)) + self._suggestion(name))
         if extra and not hasattr(parsed, "patterns"):
-            self.error(f"unexpected argument {_cut(extra[0])!r}")
+            self.error(tr("unexpected argument {word}", word=repr(_cut(extra[0]))))
         if extra:
             parsed.patterns = [*parsed.patterns, *extra]
         return parsed
@@ -84,13 +126,14 @@ class Parser(argparse.ArgumentParser):
         if message.endswith("expected one argument"):
             message += "; one that begins with a dash is written with an equals sign, --option=-x"
         usage = self.short_usage().replace("%%", "%").replace("%(prog)s", self.prog)
-        raise ConfigError(message, hint=f"usage: {usage}; {self.prog} --help explains each")
+        raise ConfigError(
+            message, hint=tr("usage: {usage}; {command} --help explains each", usage=usage, command=self.prog)
+        )
 
     def short_usage(self) -> str:
         """Return the usage in one line, without a list of options."""
         positional = [action for action in self._actions if not action.option_strings]
-        shown = [f"[{one.metavar}…]" if one.nargs == "*" else str(one.metavar) for one in positional]
-        return " ".join(["%(prog)s", "[OPTION…]", *shown])
+        return " ".join(["%(prog)s", "[OPTION…]", *(_placeholder(action) for action in positional)])
 
     def takes_value(self, word: str) -> bool | None:
         """Return True when an option's value is the next word; None for an unknown option."""
@@ -108,7 +151,24 @@ class Parser(argparse.ArgumentParser):
     def _suggestion(self, name: str) -> str:
         known = [option for option in self._option_string_actions if "=" not in option]
         similar = near(name, known, cutoff=0.7)
-        return f"; did you mean {similar[0]}?" if similar else ""
+        return "; " + tr("did you mean {word}?", word=similar[0]) if similar else ""
+
+
+def titled_group(parser: argparse.ArgumentParser, title: str) -> argparse._ArgumentGroup:
+    """Return the group of this title, made unless another function has."""
+    made = (group for group in parser._action_groups if group.title == title)
+    return next(made, None) or parser.add_argument_group(title)
+
+
+def _placeholder(action: argparse.Action) -> str:
+    match action.nargs:
+        case "*" | argparse.REMAINDER:
+            return f"[{action.metavar}…]"
+        case "+":
+            return f"{action.metavar}…"
+        case "?":
+            return f"[{action.metavar}]"
+    return str(action.metavar)
 
 
 def _cut(text: str, longest: int = 60) -> str:

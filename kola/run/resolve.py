@@ -11,6 +11,7 @@ from harness.errors import ConfigError
 from harness.machine.sessions import Access
 from harness.machine.ssh import SshKey
 from harness.platform.choose import choose
+from harness.util.language import tr
 from harness.util.paths import require_cache
 from kola.cases.catalog import Catalog, find_tests, own_root
 from kola.cases.external import Discovery, discover
@@ -139,11 +140,14 @@ def _refuse(options: RunOptions) -> None:
     """Raise ConfigError for options without an implementation, or that exclude each other."""
     platform = options.selection.platform
     if platform not in (None, DEFAULT_PLATFORM):
-        raise ConfigError(f"platform {platform!r} cannot be run here", hint="use -p qemu, or leave -p out")
+        raise ConfigError(
+            tr("platform {name} cannot be run here", name=repr(platform)),
+            hint=tr("use -p qemu, or leave -p out"),
+        )
     if options.ssh_on_test_failure and not sys.stdin.isatty():
         raise ConfigError(
-            "--ssh-on-test-failure needs a terminal, and standard input is none",
-            hint="--keep-on-failure keeps the machine for kola ssh, terminal or not",
+            tr("--ssh-on-test-failure needs a terminal, and standard input is none"),
+            hint=tr("--keep-on-failure keeps the machine for kola ssh, terminal or not"),
         )
     if options.allow_rerun_success and not options.rerun:
-        raise ConfigError("--allow-rerun-success is about --rerun", hint="add --rerun")
+        raise ConfigError(tr("--allow-rerun-success is about --rerun"), hint=tr("add --rerun"))

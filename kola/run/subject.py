@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.artifact import Artifact, Build, BuildRoot, Distro, distro_named, distro_of_build
 from harness.errors import ConfigError
+from harness.util.language import tr
 from kola.run.options import SubjectOptions
 
 Tell = Callable[[str], None]
@@ -52,7 +53,7 @@ def find_subject(options: SubjectOptions, *, upgrading: bool, tell: Tell) -> Sub
     build = builds.find(options.build, arch)
     artifact, parent = _start(options, builds, build) if upgrading else (build.artifact("qemu"), "")
     if parent:
-        tell(f"upgrading from {parent} to {build.id}")
+        tell(tr("upgrading from {old} to {new}", old=parent, new=build.id))
     return replace(
         _of_artifact(artifact, options, arch, tell),
         distro=_distro(options.distro, build),
@@ -70,7 +71,7 @@ def _builds(options: SubjectOptions, arch: str, tell: Tell) -> BuildRoot:
     from harness.reference import ensure
 
     builds = BuildRoot(ensure(progress=tell, arch=arch))
-    tell(f"no build directory here: testing the reference OS in {builds.path}")
+    tell(tr("no build directory here: testing the reference OS in {path}", path=builds.path))
     return builds
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.util.language import tr
 from kola.schedule.need import Need
 from kola.schedule.resources import Resources
 
@@ -60,7 +61,7 @@ class WaitingList:
             wait.state, wait.since = refusal.state, now
         if not wait.told and now - wait.since > _SILENT:
             wait.told = True
-            self._tell(f"waiting: {refusal.reason}")
+            self._tell(tr("waiting: {reason}", reason=refusal.reason))
         if now - wait.since > (PATIENCE if refusal.idle else HELD_PATIENCE):
             return f"{refusal.reason}, and nothing has changed for {now - wait.since:.0f} s"
         return None

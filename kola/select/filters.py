@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from harness.errors import ConfigError
+from harness.util.language import tr
 from harness.util.quote import quote
 from harness.util.suggest import near
 from kola.cases.model import Selector, TestInfo
@@ -83,7 +84,10 @@ def require_matches(tests: Collection[TestInfo], patterns: Iterable[str]) -> Non
     for pattern in patterns:
         if any(glob.matches(pattern, name) for name in names):
             continue
-        raise ConfigError(f"the pattern {quote(pattern)} matches no test", hint=_near_misses(pattern, names))
+        raise ConfigError(
+            tr("the pattern {pattern} matches no test", pattern=quote(pattern)),
+            hint=_near_misses(pattern, names),
+        )
 
 
 def multiply(tests: Iterable[TestInfo], times: int) -> list[tuple[TestInfo, TestInfo]]:

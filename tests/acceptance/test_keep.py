@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from completing import words
 from desk import Desk
 from fakes.checkout import Checkout
 from fakes.steering import FakeQemu
@@ -320,3 +321,13 @@ def running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_names_of_kept_machines_are_completed(desk: Desk) -> None:
+    assert [desk.spawn(), desk.spawn()] == ["m1", "m2"]
+    for line, expected in (
+        ("kola ssh ", ["m1", "m2", "latest"]),
+        ("kola stop m1 m", ["m1", "m2"]),
+        ("kola scp m2", ["m2:"]),
+    ):
+        assert words(line, cwd=desk.checkout.root, env=desk.checkout.environment()) == expected

@@ -111,3 +111,17 @@ def test_a_cache_that_cannot_be_made_is_one_message(checkout: Checkout) -> None:
     assert ran.status == 2
     assert "the cache directory cannot be used" in ran.stderr
     assert "XDG_CACHE_HOME" in ran.stderr
+
+
+def test_a_run_speaks_the_language_of_the_locale_and_reports_do_not(checkout: Checkout) -> None:
+    """The lines that Go's kola prints, which programs read, are the same in every language."""
+    chinese = {"LC_ALL": "zh_CN.UTF-8", "PYTHONIOENCODING": "utf-8"}
+    done = checkout.run("mine.one", "mine.three", env=chinese)
+    assert (done.status, done.results) == (1, {"mine.one": "PASS", "mine.three": "FAIL"})
+    assert "\n1 个失败, 1 个通过, 1 个被过滤，用时 " in done.stdout
+    assert f"      文件  {checkout.output}" in done.stdout
+    assert "=== RUN   mine.one\n" in done.stdout
+    assert "--- PASS: mine.one (" in done.stdout
+    assert done.stdout.endswith(f"FAIL, output in {checkout.output}\n")
+    (failed,) = (test for test in done.report["tests"] if test["name"] == "mine.three")
+    assert json.dumps(failed, ensure_ascii=False).isascii()

@@ -41,10 +41,11 @@ _ODD_ARGUMENTS = (
 def options_of(command: str, capfd: pytest.CaptureFixture[str]) -> list[tuple[str, bool]]:
     """The options that the command's help shows, and whether each takes a value."""
     with contextlib.suppress(SystemExit):
-        main([command, "--help"])
+        main([command, "--help-all"])
     shown = re.sub(r"usage:.*?\n\n", "", capfd.readouterr().out, count=1, flags=re.DOTALL)
-    found = re.findall(r"(?<![\w-])(--[a-z0-9-]+)( [A-Z\[{][^ \n]*|=\S+)?", shown)
-    return [(name, bool(value)) for name, value in dict(found).items() if name != "--help"]
+    shown = shown.partition("\nexamples:")[0]
+    found = re.findall(r"(?<![\w-])(--[a-z0-9-]+)( [^ \n]+|=\S+)?", shown)
+    return [(name, bool(value)) for name, value in dict(found).items() if not name.startswith("--help")]
 
 
 def argument(random: Random, pipe: Path) -> str:

@@ -139,3 +139,12 @@ def command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
         return ""
+
+
+def test_the_chart_of_a_boot_names_its_units(desk: Desk, tmp_path: Path) -> None:
+    chart = tmp_path / "boot.svg"
+    assert desk.kola("bootchart", "--workdir", str(desk.reference), "-o", str(chart)) == f"{chart}\n"
+    drawn = chart.read_text()
+    assert "<svg" in drawn
+    assert "sshd" in drawn
+    assert desk.ps() == []
