@@ -25,7 +25,7 @@ def qemu_accelerator(arch: str) -> list[str]:
     """Return QEMU's arguments for the accelerator that works on this host, for a tool that starts QEMU
     itself.
     """
-    from harness.platform.qemu.accel import proven
+    from harness.platform.parts.accel import proven
 
     accelerator = proven(arch)
     return ["-accel", accelerator.argument, "-cpu", accelerator.cpu]

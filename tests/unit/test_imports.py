@@ -46,7 +46,7 @@ KNOWN_BACK_ARROWS: frozenset[tuple[str, str]] = frozenset()
 CONCRETE = tuple(
     f"harness.platform.{path.name}"
     for path in sorted((HARNESS / "platform").iterdir())
-    if path.is_dir() and path.name != "__pycache__"
+    if path.is_dir() and path.name not in ("__pycache__", "parts")
 )
 
 

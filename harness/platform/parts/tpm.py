@@ -7,7 +7,7 @@ import shutil
 import socket
 from contextlib import ExitStack
 
-from harness.platform.qemu.disks import through_descriptor
+from harness.platform.parts.disks import through_descriptor
 from harness.util.process import require, spawn
 
 _ARGUMENT = {"x86_64": "tpm-tis", "aarch64": "tpm-tis-device"}
