@@ -6,11 +6,13 @@ from harness.errors import ConfigError
 from harness.platform.base import Platform
 from harness.util.suggest import did_you_mean
 
-NAMES = ("qemu",)
+NAMES = ("qemu", "libvirt")
 
 
-def choose(name: str, arch: str) -> Platform:
-    """Return the platform of this name for machines of `arch`. Raises ConfigError for an unknown name.
+def choose(name: str, arch: str, *, uri: str = "") -> Platform:
+    """Return the platform of this name for machines of `arch`. `uri` names the daemon of `libvirt`.
+
+    Raises ConfigError for an unknown name, or a URI that is not supported.
 
     Nothing is probed yet: that happens when the first machine is launched, or `scale` is read.
     """
@@ -18,6 +20,10 @@ def choose(name: str, arch: str) -> Platform:
         from harness.platform.qemu.platform import QemuPlatform
 
         return QemuPlatform(arch)
+    if name == "libvirt":
+        from harness.platform.libvirt.platform import LibvirtPlatform
+
+        return LibvirtPlatform(arch, uri)
     raise ConfigError(f"platform {name!r} cannot be run here", hint=did_you_mean(name, NAMES))
 
 

@@ -162,7 +162,12 @@ def test_only_a_platform_of_this_host_reads_its_memory_and_cpus() -> None:
         for module, path in modules(root)
         if "harness.util.host" in imports(path)
     }
-    assert readers == {"harness.platform.qemu.platform", "kola.cli.ncpu"}
+    assert readers == {
+        "harness.platform.libvirt.platform",
+        "harness.platform.libvirt.processes",
+        "harness.platform.qemu.platform",
+        "kola.cli.ncpu",
+    }
 
 
 def test_suites_say_time_in_one_way() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,15 +102,13 @@ def boot_rom(spec: MachineSpec) -> str:
 
 def _open_initrds(paths: tuple[Path, ...], home: Path | None) -> MediumFile:
     """Return one file with all initrds, each padded to four bytes (kernel: initramfs buffer format)."""
-    named = None if home is None else home / "initrd"
-    made = tempfile.TemporaryFile(dir=disks.scratch_directory()) if named is None else named.open("x+b")
-    with made as whole:
+    descriptor = disks.new_file(None if home is None else home / "initrd")
+    with os.fdopen(descriptor, "wb", closefd=False) as whole:
         for path in paths:
             with path.open("rb") as part:
                 shutil.copyfileobj(part, whole, 1 << 20)
             whole.write(bytes(-whole.tell() % 4))
-        whole.flush()
-        return MediumFile(os.dup(whole.fileno()))
+    return MediumFile(descriptor)
 
 
 def _check_file(path: Path, kind: str) -> None:

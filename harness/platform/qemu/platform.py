@@ -78,6 +78,9 @@ class QemuPlatform:
             deadline=deadline,
         )
 
+    def refuses(self, spec: MachineSpec) -> str:
+        return ""
+
     def why_not_clone(self, spec: MachineSpec) -> str:
         return obstacle(spec)
 
