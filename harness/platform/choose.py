@@ -6,7 +6,8 @@ from harness.errors import ConfigError
 from harness.platform.base import Platform
 from harness.util.suggest import did_you_mean
 
-NAMES = ("qemu", "libvirt")
+LIBVIRT = "libvirt"
+NAMES = ("qemu", LIBVIRT)
 
 
 def choose(name: str, arch: str, *, uri: str = "") -> Platform:
@@ -20,7 +21,7 @@ def choose(name: str, arch: str, *, uri: str = "") -> Platform:
         from harness.platform.qemu.platform import QemuPlatform
 
         return QemuPlatform(arch)
-    if name == "libvirt":
+    if name == LIBVIRT:
         from harness.platform.libvirt.platform import LibvirtPlatform
 
         return LibvirtPlatform(arch, uri)

@@ -112,7 +112,11 @@ def add_filter_arguments(parser: argparse.ArgumentParser) -> None:
         help="names of tests; `*`, `?` and `[a-z]` stand for more than themselves",
     )
     parser.add_argument(
-        "-p", "--platform", type=_platform, metavar="PLATFORM", help="the platform of the machines: qemu"
+        "-p",
+        "--platform",
+        type=_platform,
+        metavar="PLATFORM",
+        help="the platform of the machines: qemu or libvirt",
     )
     parser.add_argument("-b", "--distro", help="the distribution under test")
     parser.add_argument(
@@ -257,6 +261,11 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         "--pxe-kargs", default="", metavar="ARGS", help="add these kernel arguments to network boots"
     )
     qemu = parser.add_argument_group("machines")
+    qemu.add_argument(
+        "--libvirt-uri",
+        metavar="URI",
+        help="with -p libvirt: the daemon (qemu:///system for root, else qemu:///session)",
+    )
     qemu.add_argument("--qemu-firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure")
     qemu.add_argument("--qemu-size", type=size, metavar="[+]SIZE", help="size of the primary disk")
     qemu.add_argument(

@@ -1,7 +1,7 @@
 """libvirt daemons of the tests' own: private, below a subreaper, with nothing left at their end.
 
-A system daemon has /etc/libvirt, /run/libvirt and so on to itself, in a mount namespace. A session daemon is an
-ordinary user's. Started as a script, this file is the subreaper: `libvirtd.py PARENT COMMAND…`.
+A system daemon has /etc/libvirt, /run/libvirt and so on to itself, in a mount namespace. A session daemon is
+an ordinary user's. Started as a script, this file is the subreaper: `libvirtd.py PARENT COMMAND…`.
 """
 
 from __future__ import annotations
