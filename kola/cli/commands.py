@@ -44,6 +44,7 @@ OWN = {
     "nosa": "kola.cli.nosa",
     "reference": "kola.cli.reference",
     "facts": "kola.cli.facts",
+    "platforms": "kola.cli.platforms",
     "ncpu": "kola.cli.ncpu",
     "version": "kola.cli.version",
 }

@@ -133,9 +133,7 @@ def machine_plan(
     )
     reason = chosen.refuses(plan.base_spec())
     if reason:
-        raise ConfigError(
-            f"no machine of this run can be had with -p {platform}: {reason}", hint="use -p qemu"
-        )
+        raise ConfigError(f"-p {platform} has no such machines: {reason}", hint="use -p qemu")
     return plan
 
 
