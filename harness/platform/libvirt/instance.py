@@ -100,15 +100,21 @@ class LibvirtInstance:
             owned.callback(self._connection.watch(self._identity.uuid, self._events))
             owned.callback(self._destroy)
             self._domain = self._create(xml)
-            place.remove_files()
+            if not files.incoming:
+                place.remove_files()
             self._monitor = DomainMonitor(self._domain)
             self._pid = processes.process_of(self._identity.name)
             self._times = None if self._pid is None else ProcessTimes(self._pid)
             self._open_streams(courier, guard)
-        if self._spec.network:
-            self._port = usernet.ssh_port(self._monitor.human("info usernet"))
-        if files.incoming:
-            self._resume(deadline)
+            if self._spec.network:
+                self._port = usernet.ssh_port(self._monitor.human("info usernet"))
+            if files.incoming:
+                self._resume(deadline)
+                self._run()  # QEMU opens a clone's disks for writing only now
+        if not files.incoming:
+            self._run()
+
+    def _run(self) -> None:
         with translated("starting the guest", cause="qemu-exited"):
             self._domain.resume()
 
