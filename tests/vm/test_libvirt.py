@@ -86,8 +86,14 @@ def nature(image: Path) -> tuple[object, ...]:
     return stat.st_uid, stat.st_gid, stat.st_mode, stat.st_mtime_ns, attributes, digest
 
 
-def guests_of(process: int | None = None) -> list[str]:
-    """Names of our domains' QEMUs: all, or those that a process has started."""
+def worker_of(daemon: Daemon) -> int:
+    """The process that started the only domain, whose name begins with its number."""
+    (name,) = daemon.domains()
+    return int(name.removeprefix("kola-")[:6], 16)
+
+
+def guests_of(process: int) -> list[str]:
+    """Names of the domains' QEMUs that a process has started."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -96,7 +102,7 @@ def guests_of(process: int | None = None) -> list[str]:
             except OSError:
                 continue
             found += [word.decode() for word in words if word.startswith(b"guest=kola-")]
-    return [name for name in found if process is None or name.startswith(f"guest=kola-{process:06x}")]
+    return [name for name in found if name.startswith(f"guest=kola-{process:06x}")]
 
 
 def leftovers() -> list[str]:
@@ -172,10 +178,10 @@ def test_a_runner_that_is_killed_leaves_nothing(
 ) -> None:
     before = nature(image)
     run = start_run(reference, tmp_path / "out", daemon)
-    assert len(daemon.domains()) == 1
-    run.send_signal(signal.SIGKILL)
+    worker = worker_of(daemon)
+    run.kill()
     run.wait()
-    assert settled(lambda: daemon.domains() == [] and guests_of(run.pid) == [], 5)
+    assert settled(lambda: daemon.domains() == [] and guests_of(worker) == [], 5)
     assert leftovers() == []
     assert nature(image) == before
 
@@ -235,19 +241,21 @@ def test_a_later_run_reaps_what_a_killed_daemons_run_left(
     home = short()
     with system_daemon(home) as daemon:
         run = start_run(reference, tmp_path / "out", daemon)
-        run.send_signal(signal.SIGSTOP)  # so that it notices nothing
+        worker = worker_of(daemon)
+        os.kill(worker, signal.SIGSTOP)  # so that it notices nothing
         foreign = "<domain type='qemu'><name>kola-foreign</name><memory>32768</memory>"
         foreign += "<os><type>hvm</type></os></domain>"
         (tmp_path / "foreign.xml").write_text(foreign)
         daemon.virsh("create", str(tmp_path / "foreign.xml"))
         restart(daemon)
+        os.kill(worker, signal.SIGKILL)
         run.kill()
         run.wait()
         assert len(daemon.domains()) == 2
         on(daemon, lab)
         names = daemon.domains()
         assert "kola-foreign" in names
-        assert not [name for name in names if name.startswith(f"kola-{run.pid:06x}")]
+        assert not [name for name in names if name.startswith(f"kola-{worker:06x}")]
 
 
 def restart(daemon: Daemon) -> None:

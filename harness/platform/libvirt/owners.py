@@ -20,6 +20,7 @@ PREFIX = "kola-"
 _METADATA_ELEMENT = 2  # libvirt's VIR_DOMAIN_METADATA_ELEMENT
 _SCRATCH = "libvirt-"
 _LONGEST_PARENT = 60
+_ENDED = ("Z", "X")  # states of processes that nobody has waited for yet (proc(5))
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,11 @@ def host_id() -> str:
 
 
 def start_of(pid: int) -> int | None:
-    """Return a process's start in clock ticks after the boot, or None when there is no such process."""
+    """Return a process's start in clock ticks after the boot, or None when no such process runs."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return int(stat.rpartition(")")[2].split()[19])
+        state, *fields = stat.rpartition(")")[2].split()
+        return None if state in _ENDED else int(fields[18])
     except (OSError, IndexError, ValueError):
         return None
 
