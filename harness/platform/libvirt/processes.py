@@ -12,8 +12,11 @@ import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from harness.errors import DeadlineExceeded
 from harness.util import host
+from harness.util.deadline import Deadline
 
+_KILL_SECONDS = 5.0
 _GUEST = re.compile(rb"\0-name\0guest=([^,\0]+)")
 _OURS = re.compile(r"kola-([0-9a-f]{6})[0-9a-f]{4}-\d+")
 
@@ -36,8 +39,10 @@ def process_of(name: str) -> int | None:
 def kill(name: str, pid: int | None) -> None:
     """Kill the process of a domain whose daemon is gone, if it is ours and still that domain's."""
     if pid is not None and process_of(name) == pid:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, DeadlineExceeded):
             os.kill(pid, signal.SIGKILL)
+            ended = Deadline(_KILL_SECONDS)
+            ended.poll(lambda: process_of(name) != pid, step="waiting for QEMU to end", interval=0.05)
 
 
 def seccomp_of(pid: int) -> int | None:
