@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     spawnargs.add_subject(parser)
     spawnargs.add_config(parser)
     spawnargs.add_hardware(parser)
+    spawnargs.add_platform(parser)
 
 
 def run(args: argparse.Namespace) -> int:
