@@ -24,7 +24,7 @@ TESTS = ("run", "run-upgrade", "rerun", "testiso")
 
 OTHERS = (
     "list", "spawn", "ps", "ssh", "scp", "console", "screenshot", "stop", "qemuexec", "http-server",
-    "check-console", "butane", "nosa", "reference", "facts", "ncpu", "version", "help",
+    "check-console", "butane", "nosa", "reference", "facts", "platforms", "ncpu", "version", "help",
 )  # fmt: skip
 
 SCENARIOS = (
