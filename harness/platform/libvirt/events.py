@@ -52,7 +52,7 @@ class LibvirtEvents:
         self._incidents = incidents
         self._monitor = monitor
         self._last_words = last_words
-        self._pausing = False
+        self._may_pause = True
         self._paused_by_others = False
         self.killed = ""
         """The reason for which the machine was stopped by its holder."""
@@ -62,8 +62,12 @@ class LibvirtEvents:
         self.on_lost: Callable[[], None] = lambda: None
 
     def expect_pause(self) -> None:
-        """Declare that the machine is going to be paused on purpose."""
-        self._pausing = True
+        """Declare that the machine is paused on purpose, as it is before its start."""
+        self._may_pause = True
+
+    def expect_to_run(self) -> None:
+        """Declare that nobody has a reason to pause the machine from now on."""
+        self._may_pause = False
 
     def lifecycle(self, event: int, detail: int) -> None:
         match event:
@@ -106,7 +110,7 @@ class LibvirtEvents:
 
     def _paused(self) -> None:
         """Report a pause by somebody else; a panic pauses first, and the next event says so."""
-        if not self._pausing:
+        if not self._may_pause:
             self._paused_by_others = True
             timer = threading.Timer(_NEXT_EVENT_SECONDS, self._judge_pause)
             timer.daemon = True

@@ -117,6 +117,7 @@ class LibvirtInstance:
     def _run(self) -> None:
         with translated("starting the guest", cause="qemu-exited"):
             self._domain.resume()
+        self._events.expect_to_run()
 
     def _create(self, xml: str) -> Any:
         library = load()
@@ -334,4 +335,5 @@ class LibvirtInstance:
         """End the domain, drain its streams to their files and close everything. May be called again."""
         self._events.closing = True
         self._owned.close()
+        self._events.stopped.set()
         last_words.forget(self._host.uri, self._identity.name)

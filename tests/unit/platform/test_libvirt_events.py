@@ -86,7 +86,7 @@ def test_a_pause_by_others_ends_the_machine_and_an_intended_one_does_not(
 ) -> None:
     monkeypatch.setattr(events, "_NEXT_EVENT_SECONDS", 0.01)
     intended, others = Machine(), Machine()
-    intended.events.expect_pause()
+    others.events.expect_to_run()
     for machine in (intended, others):
         machine.events.lifecycle(3, 0)
     assert others.incidents.wake.wait(5)
