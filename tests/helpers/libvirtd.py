@@ -84,7 +84,7 @@ def system_daemon(directory: Path) -> Iterator[Daemon]:
             shutil.chown(kvm, group="kvm")
         kvm.chmod(0o660)
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _MOUNTS, str(directory)]
-    daemon = _start(directory, command, f"qemu+unix:///system?socket={socket}", {}, os.geteuid())
+    daemon = _start(directory, command, f"qemu+unix:///system?socket={socket}", {})
     try:
         yield daemon
     finally:
@@ -111,9 +111,10 @@ def session_daemon(directory: Path, user: int = NOBODY) -> Iterator[Daemon]:
         "XDG_CACHE_HOME": str(directory / "cache"),
         "XDG_DATA_HOME": str(directory / "data"),
     }
-    command = ["libvirtd", "-p", str(directory / "pid")]
+    command = ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups"]
+    command += ["libvirtd", "-p", str(directory / "pid")]
     uri = f"qemu+unix:///session?socket={socket}"
-    daemon = _start(directory, command, uri, environment, user)
+    daemon = _start(directory, command, uri, environment)
     try:
         yield daemon
     finally:
@@ -127,16 +128,13 @@ def _sockets(directory: Path) -> Path:
     return path / "libvirt-sock"
 
 
-def _start(directory: Path, command: list[str], uri: str, environment: dict[str, str], user: int) -> Daemon:
+def _start(directory: Path, command: list[str], uri: str, environment: dict[str, str]) -> Daemon:
     with (directory / "daemon.log").open("wb") as log:
         reaper = subprocess.Popen(
             [sys.executable, __file__, str(os.getpid()), *command],
             env=environment or None,
             stdout=log,
             stderr=log,
-            user=user,
-            group=user,
-            extra_groups=[],
             start_new_session=True,
         )
     daemon = Daemon(directory, uri, reaper, environment)
