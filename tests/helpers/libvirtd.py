@@ -64,8 +64,8 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def system_daemon(directory: Path) -> Iterator[Daemon]:
-    """A daemon of root's in a mount namespace of its own. Its QEMUs may not start processes, as usual."""
+def system_daemon(directory: Path, *, sandbox: bool = True) -> Iterator[Daemon]:
+    """A daemon of root's in a mount namespace of its own. In the `sandbox` QEMU may not start processes."""
     for name in ("etc", "lib", "cache", "log", "run"):
         (directory / name).mkdir(parents=True)
     socket = _sockets(directory)
@@ -75,6 +75,7 @@ def system_daemon(directory: Path) -> Iterator[Daemon]:
     )
     (directory / "etc/qemu.conf").write_text(
         'stdio_handler = "file"\ncgroup_controllers = [ ]\nnamespaces = [ ]\n'
+        f"seccomp_sandbox = {-1 if sandbox else 0}\n"
     )
     if Path("/dev/kvm").exists():
         # libvirt probes QEMU again and again where root may open /dev/kvm and QEMU's user may not.

@@ -150,6 +150,15 @@ def test_what_libvirt_cannot_do_is_left_out_and_counted(
     assert not any(test["boot"] for test in outcome.tests.values())
 
 
+def test_services_work_where_the_daemon_has_no_sandbox(
+    short: Callable[[], Path], reference: Path, tmp_path: Path
+) -> None:
+    with system_daemon(short(), sandbox=False) as open_handed:
+        uri = ("-p", "libvirt", "--libvirt-uri", open_handed.uri)
+        outcome = kola_run(reference, tmp_path / "out", *uri, "ignition.remote.remote-files")
+        assert results(outcome) == {"ignition.remote.remote-files": "PASS"}, outcome.printed
+
+
 def start_run(reference: Path, output: Path, daemon: Daemon) -> subprocess.Popen[bytes]:
     """Start a run, and wait until its machine runs."""
     words = [sys.executable, "-m", "kola.cli.main", "run", "--workdir", str(reference)]
