@@ -19,13 +19,18 @@ from harness.platform.choose import choose
 from harness.util.deadline import Deadline
 
 
+def platform_of_tests() -> Platform:
+    """qemu, unless `KOLA_TEST_PLATFORM` names another platform."""
+    return choose(os.environ.get("KOLA_TEST_PLATFORM", "qemu"), "x86_64")
+
+
 class MachineLab:
-    """Boots machines and closes them all at the end. `KOLA_TEST_PLATFORM` may name another platform."""
+    """Boots machines and closes them all at the end."""
 
     def __init__(self, reference: Path, directory: Path) -> None:
         self.artifact = BuildRoot(reference).find().artifact("qemu")
         self.image = self.artifact.ready()
-        self.platform: Platform = choose(os.environ.get("KOLA_TEST_PLATFORM", "qemu"), "x86_64")
+        self.platform = platform_of_tests()
         self.access = Access("nest", SshKey.generate("test"), SshKey.generate("test-host"))
         self._directory = directory
         self._owned = ExitStack()
