@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run test testiso hostile faults mutants check messages reference live packages clean
+.PHONY: run test testiso hostile faults mutants libvirt check messages reference live packages clean
 
 run: reference
 	$(BIN)/kola run --parallel auto --tag defaults,smoke
@@ -28,6 +28,25 @@ testiso: $(if $(BUILD),$(VENV)/.ready packages,live)
 
 mutants: reference
 	$(BIN)/pytest -q tests/mutants/test_mutants.py
+
+# The platform libvirt: its packages, without services, and libvirt-python; then its tests on daemons of their own.
+LIBVIRT := libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-daemon-system-sysv \
+	libvirt-clients libvirt-dev pkg-config gcc netcat-openbsd dnsmasq-base
+
+libvirt: reference
+	@missing=$$(for p in $(LIBVIRT); do \
+	    [ "$$(dpkg-query -Wf '$${Status}' $$p 2>/dev/null)" = 'install ok installed' ] || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "apt installs:" $$missing; \
+	    policy=/usr/sbin/policy-rc.d; \
+	    [ -e $$policy ] || { printf '#!/bin/sh\nexit 101\n' | $(SUDO) tee $$policy >/dev/null; \
+	        $(SUDO) chmod 755 $$policy; made=yes; }; \
+	    $(SUDO) apt-get update -q >/dev/null; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing >/dev/null; \
+	    status=$$?; [ -z "$$made" ] || $(SUDO) rm $$policy; exit $$status; \
+	fi
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,libvirt]'
+	$(BIN)/pytest -q tests/vm/test_libvirt.py
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -19,12 +19,12 @@ from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
 from harness.machine.sessions import Access
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
-from harness.platform.qemu import tpm
-from harness.platform.qemu.accel import Accelerator
-from harness.platform.qemu.given import GivenConfig
+from harness.platform.parts import tpm
+from harness.platform.parts.accel import Accelerator
+from harness.platform.parts.given import GivenConfig
+from harness.platform.parts.storage import FreshOverlay
 from harness.platform.qemu.instance import QemuInstance
 from harness.platform.qemu.platform import QemuPlatform
-from harness.platform.qemu.storage import FreshOverlay
 from harness.platform.templates import Recipe, Template
 from harness.reference import ensure
 from harness.util.deadline import Deadline

@@ -15,7 +15,7 @@ import time
 from guests import Guests, options
 
 from harness.machine.machine import Machine
-from harness.platform.qemu.accel import Accelerator
+from harness.platform.parts.accel import Accelerator
 
 REBOOTS = 2
 

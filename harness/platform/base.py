@@ -109,6 +109,13 @@ class Platform(Protocol):
         """
         ...
 
+    def refuses(self, spec: MachineSpec) -> str:
+        """Return the reason why this platform cannot run such a machine at all; empty when it can.
+
+        Raises InfrastructureError when the machines' host does not answer.
+        """
+        ...
+
     def why_not_clone(self, spec: MachineSpec) -> str:
         """Return the reason why such a machine cannot be frozen and cloned; empty when it can."""
         ...

@@ -6,11 +6,14 @@ from harness.errors import ConfigError
 from harness.platform.base import Platform
 from harness.util.suggest import did_you_mean
 
-NAMES = ("qemu",)
+LIBVIRT = "libvirt"
+NAMES = ("qemu", LIBVIRT)
 
 
-def choose(name: str, arch: str) -> Platform:
-    """Return the platform of this name for machines of `arch`. Raises ConfigError for an unknown name.
+def choose(name: str, arch: str, *, uri: str = "") -> Platform:
+    """Return the platform of this name for machines of `arch`. `uri` names the daemon of `libvirt`.
+
+    Raises ConfigError for an unknown name, or a URI that is not supported.
 
     Nothing is probed yet: that happens when the first machine is launched, or `scale` is read.
     """
@@ -18,6 +21,10 @@ def choose(name: str, arch: str) -> Platform:
         from harness.platform.qemu.platform import QemuPlatform
 
         return QemuPlatform(arch)
+    if name == LIBVIRT:
+        from harness.platform.libvirt.platform import LibvirtPlatform
+
+        return LibvirtPlatform(arch, uri)
     raise ConfigError(f"platform {name!r} cannot be run here", hint=did_you_mean(name, NAMES))
 
 
@@ -25,7 +32,7 @@ def qemu_accelerator(arch: str) -> list[str]:
     """Return QEMU's arguments for the accelerator that works on this host, for a tool that starts QEMU
     itself.
     """
-    from harness.platform.qemu.accel import proven
+    from harness.platform.parts.accel import proven
 
     accelerator = proven(arch)
     return ["-accel", accelerator.argument, "-cpu", accelerator.cpu]

@@ -35,6 +35,13 @@ def resident_memory(ancestors: Iterable[int], root: Path = Path("/")) -> dict[in
     The bytes are RssAnon and RssShmem of proc(5). For a clone, which maps its template's memory
     copy-on-write, they are the pages that its guest has written.
     """
+    wanted = list(ancestors)
+    below = descendants(wanted, root)
+    return {ancestor: sum(held_memory(pid, root) for pid in below[ancestor]) for ancestor in wanted}
+
+
+def descendants(ancestors: Iterable[int], root: Path = Path("/")) -> dict[int, list[int]]:
+    """Return, for each process id, those of its children and of theirs."""
     children: dict[int, list[int]] = {}
     for entry in os.scandir(root / "proc"):
         if entry.name.isdecimal():
@@ -42,7 +49,7 @@ def resident_memory(ancestors: Iterable[int], root: Path = Path("/")) -> dict[in
                 stat = Path(entry.path, "stat").read_text(encoding="utf-8", errors="replace")
                 parent = int(stat.rpartition(")")[2].split()[1])
                 children.setdefault(parent, []).append(int(entry.name))
-    return {ancestor: sum(_held(root, pid) for pid in _below(ancestor, children)) for ancestor in ancestors}
+    return {ancestor: list(_below(ancestor, children)) for ancestor in ancestors}
 
 
 def _below(pid: int, children: dict[int, list[int]]) -> Iterator[int]:
@@ -51,7 +58,8 @@ def _below(pid: int, children: dict[int, list[int]]) -> Iterator[int]:
         yield from _below(child, children)
 
 
-def _held(root: Path, pid: int) -> int:
+def held_memory(pid: int, root: Path = Path("/")) -> int:
+    """Return the bytes that a process holds and cannot drop: RssAnon and RssShmem of proc(5)."""
     total = 0
     with contextlib.suppress(OSError):
         for line in (root / f"proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():

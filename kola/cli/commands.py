@@ -50,6 +50,7 @@ OWN = {
     "nosa": "kola.cli.nosa",
     "reference": "kola.cli.reference",
     "facts": "kola.cli.facts",
+    "platforms": "kola.cli.platforms",
     "ncpu": "kola.cli.ncpu",
     "completion": "kola.cli.completion",
     "man": "kola.cli.man",
@@ -60,7 +61,7 @@ TOPICS = {
     "tests": ("run", "run-upgrade", "rerun", "testiso", "list"),
     "machines": ("spawn", "ps", "ssh", "scp", "console", "screenshot", "stop", "qemuexec", "bootchart"),
     "builds and configs": ("facts", "reference", "butane"),
-    "tools": ("check-console", "http-server", "ncpu", "nosa"),
+    "tools": ("platforms", "check-console", "http-server", "ncpu", "nosa"),
     "kola itself": ("completion", "man", "version"),
 }
 """The order of `kola --help`. Commands of other packages follow."""

@@ -30,7 +30,7 @@ def run_tests(options: RunOptions) -> int:
     streams.outlive()
     resolved = resolve(options, tell=_tell)
     plan = resolved.plan
-    platform = choose(plan.platform, plan.arch)
+    platform = choose(plan.platform, plan.arch, uri=plan.libvirt_uri)
     os.environ[SCALE_VARIABLE] = str(platform.scale)  # so that workers do not measure again while guests run
     if platform.note:
         _tell(f"accelerator: {platform.note}")

@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     spawnargs.add_subject(parser)
     spawnargs.add_config(parser)
-    spawnargs.add_cold(spawnargs.add_hardware(parser))
+    hardware = spawnargs.add_hardware(parser)
+    spawnargs.add_cold(hardware)
+    spawnargs.add_platform(parser)
 
 
 def run(args: argparse.Namespace) -> int:

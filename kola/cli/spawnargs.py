@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kola.run.argtypes import duration, firmware, host_directory, path, size, whole, workdir
 from kola.run.parser import Switch, titled_group
+from kola.run.selection import DEFAULT_PLATFORM
 
 if TYPE_CHECKING:
     from harness.machine.spec import HostDirectory
@@ -27,6 +28,13 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--qemu-image", type=path, metavar="FILE", help="a disk image instead of a build")
     group.add_argument("--qemu-iso", type=path, metavar="FILE", help="a live ISO instead of a build")
     group.add_argument("--qemu-iso-as-disk", dest="iso_as_disk", action=Switch, help="attach it as a disk")
+
+
+def add_platform(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for the platform of the machines."""
+    group = parser.add_argument_group("its host")
+    group.add_argument("-p", "--platform", default=DEFAULT_PLATFORM, help="qemu (the default) or libvirt")
+    group.add_argument("--libvirt-uri", metavar="URI", help="with -p libvirt: the daemon")
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

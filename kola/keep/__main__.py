@@ -49,7 +49,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _end)
     order = FORMAT.load(sys.stdin.buffer.readline().decode())
     threading.Thread(target=_follow_leash, name="leash", daemon=True).start()
-    platform = choose(order.plan.platform, order.plan.arch)
+    platform = choose(order.plan.platform, order.plan.arch, uri=order.plan.libvirt_uri)
     keeper = Keeper(platform)
     begun: list[Machine] = []
     try:

@@ -12,6 +12,7 @@ from harness.util.userfile import read_user_text
 from kola.keep.order import SpawnOrder, check_public_key
 from kola.run.options import MachineOptions, Options, SubjectOptions
 from kola.run.resolve import machine_plan
+from kola.run.selection import DEFAULT_PLATFORM
 from kola.run.subject import Tell
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class SpawnOptions(Options):
     subject: SubjectOptions = field(default_factory=SubjectOptions)
     machine: MachineOptions = field(default_factory=MachineOptions)
     nodecount: int = 1
+    platform: str = DEFAULT_PLATFORM
     lifetime: float = LIFETIME_SECONDS
     ignition: Path | None = None
     butane: Path | None = None
@@ -48,7 +50,7 @@ class SpawnOptions(Options):
         """Find the subject and read the configs. Raises ConfigError for any user error."""
         config = self._config(tell)
         made = SpawnOrder(
-            plan=machine_plan(self.subject, self.machine, tell=tell),
+            plan=machine_plan(self.subject, self.machine, platform=self.platform, tell=tell),
             count=self.nodecount,
             lifetime=self.lifetime,
             disks=self.disk,

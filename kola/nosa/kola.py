@@ -24,7 +24,7 @@ TESTS = ("run", "run-upgrade", "rerun", "testiso")
 
 OTHERS = (
     "list", "spawn", "ps", "ssh", "scp", "console", "screenshot", "stop", "qemuexec", "http-server",
-    "bootchart", "check-console", "butane", "nosa", "reference", "facts", "ncpu",
+    "bootchart", "check-console", "butane", "nosa", "reference", "facts", "platforms", "ncpu",
     "completion", "man", "version", "help",
 )  # fmt: skip
 

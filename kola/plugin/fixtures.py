@@ -14,6 +14,7 @@ from harness.machine.machine import Machine
 from harness.services import Services
 from kola.plugin.keys import CONTEXT, STATE
 from kola.plugin.needs import request_of
+from kola.plugin.refusals import refuse_machine
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def new_machine(request: pytest.FixtureRequest) -> Callable[..., Machine]:
         wanted = request_of(item, state.plan, **overrides)
         if context.services is not None:
             wanted = replace(wanted, spec=replace(wanted.spec, reachable=context.services.reachable()))
+        refuse_machine(state.platform, wanted.spec)
         context.reserve_machine(wanted.spec)
         give: Callable[..., Machine] = state.pool.lease if wait else state.pool.start
         return give(wanted, context)

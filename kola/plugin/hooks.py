@@ -20,6 +20,7 @@ from kola.plugin.items import identify, multiply
 from kola.plugin.keys import CONTEXT, INFO, PLAN, STATE
 from kola.plugin.needs import write_kinds
 from kola.plugin.recorder import Recorder
+from kola.plugin.refusals import refuse_test
 from kola.plugin.reservation_check import ReservationCheck
 from kola.plugin.state import WorkerState
 from kola.plugin.termination import Termination
@@ -213,6 +214,8 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     item.stash[_WATCH] = stack
     with phase(context):
         stack.enter_context(watch(context))
+        state = item.config.stash[STATE]
+        refuse_test(item, state.plan, state.platform)
         return (yield)
 
 

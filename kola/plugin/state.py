@@ -28,7 +28,7 @@ class WorkerState:
 
     @cached_property
     def platform(self) -> Platform:
-        return choose(self.plan.platform, self.plan.arch)
+        return choose(self.plan.platform, self.plan.arch, uri=self.plan.libvirt_uri)
 
     @cached_property
     def pool(self) -> MachinePool:

@@ -128,7 +128,7 @@ def add_filter_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
     )
     tests.add_argument("--no-net", action=Switch, help="leave out what needs the Internet")
     tests.add_argument(
-        "-p", "--platform", type=_platform, metavar="PLATFORM", help="the platform of the machines: qemu"
+        "-p", "--platform", type=_platform, metavar="PLATFORM", help="qemu or libvirt"
     )
     tests.add_argument(
         "--also-distro",
@@ -217,6 +217,11 @@ def add_parent_arguments(parser: argparse.ArgumentParser) -> None:
 def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags for machines and their configs."""
     qemu = parser.add_argument_group("machines")
+    qemu.add_argument(
+        "--libvirt-uri",
+        metavar="URI",
+        help="with -p libvirt: the daemon (qemu:///system for root, else qemu:///session)",
+    )
     qemu.add_argument("--qemu-firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure")
     qemu.add_argument("--qemu-size", type=size, metavar="[+]SIZE", help="size of the primary disk")
     qemu.add_argument(

@@ -55,7 +55,8 @@ class RunPlan:
     `ignition` are texts of configs merged into every machine's. `minutes` is the time limit of a test without
     its own; `extend` is in per cent. `broken` are the Python tests that cannot run: name, file, and reason.
     With a `parent`, machines start from that build or image and are upgraded to `build_id`. `rerun_success`
-    are the tags of tests that may pass at a second attempt; None means all.
+    are the tags of tests that may pass at a second attempt; None means all. `libvirt_uri` names the daemon of
+    the platform `libvirt`; empty for the default.
     """
 
     output: Path
@@ -67,6 +68,7 @@ class RunPlan:
     stream: str | None = None
     parent: str = ""
     platform: str
+    libvirt_uri: str = ""
     arch: str
     distro_name: str
     access: Access

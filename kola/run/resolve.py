@@ -10,7 +10,7 @@ from harness.artifact import Artifact
 from harness.errors import ConfigError
 from harness.machine.sessions import Access
 from harness.machine.ssh import SshKey
-from harness.platform.choose import choose
+from harness.platform.choose import LIBVIRT, NAMES, choose
 from harness.util.language import tr
 from harness.util.paths import require_cache
 from kola.cases.catalog import Catalog, find_tests, own_root
@@ -44,7 +44,13 @@ def resolve(options: RunOptions, *, tell: Tell, dry: bool = False) -> Resolved:
     With `dry` no output directory is made, since nothing runs.
     """
     _refuse(options)
-    plan = machine_plan(options.subject, options.machine, upgrading=options.upgrading, tell=tell)
+    plan = machine_plan(
+        options.subject,
+        options.machine,
+        platform=options.selection.platform or DEFAULT_PLATFORM,
+        upgrading=options.upgrading,
+        tell=tell,
+    )
     roots = roots_from(options.selection, options.subject)
     catalog = find_tests(own_root())
     infos = registered(catalog, discover(roots))
@@ -87,18 +93,25 @@ def resolve(options: RunOptions, *, tell: Tell, dry: bool = False) -> Resolved:
 
 
 def machine_plan(
-    subject: SubjectOptions, machine: MachineOptions, *, tell: Tell, upgrading: bool = False
+    subject: SubjectOptions,
+    machine: MachineOptions,
+    *,
+    tell: Tell,
+    platform: str = DEFAULT_PLATFORM,
+    upgrading: bool = False,
 ) -> RunPlan:
-    """Return a plan without tests, enough to lease machines. Raises ConfigError.
+    """Return a plan without tests, enough to lease machines. Raises ConfigError, InfrastructureError.
 
     The caller sets its output directory.
     """
     require_cache()
-    platform = choose(DEFAULT_PLATFORM, architecture(subject))
-    defaults = machine_defaults(machine, tell, platform)
+    if machine.libvirt_uri and platform != LIBVIRT:
+        raise ConfigError("--libvirt-uri names a daemon for -p libvirt", hint="add -p libvirt")
+    chosen = choose(platform, architecture(subject), uri=machine.libvirt_uri or "")
+    defaults = machine_defaults(machine, tell, chosen)
     ignition = appended_configs(machine, tell)
     found: Subject = find_subject(subject, upgrading=upgrading, tell=tell)
-    return RunPlan(
+    plan = RunPlan(
         output=Path(),
         image=found.image,
         image_format=found.image_format,
@@ -107,7 +120,8 @@ def machine_plan(
         build_directory=found.directory,
         stream=found.stream,
         parent=found.parent,
-        platform=platform.name,
+        platform=chosen.name,
+        libvirt_uri=machine.libvirt_uri or "",
         arch=found.arch,
         distro_name=found.distro.name,
         access=Access(found.distro.user, SshKey.generate("kola"), SshKey.generate("kola-host")),
@@ -118,6 +132,10 @@ def machine_plan(
             iso=_live_iso(subject, tell), insecure=machine.inst_insecure, kernel_args=machine.pxe_kargs
         ),
     )
+    reason = chosen.refuses(plan.base_spec())
+    if reason:
+        raise ConfigError(f"-p {platform} has no such machines: {reason}", hint="use -p qemu")
+    return plan
 
 
 def _live_iso(subject: SubjectOptions, tell: Tell) -> Path | None:
@@ -139,10 +157,10 @@ def registered(catalog: Catalog, discovery: Discovery) -> dict[str, TestInfo]:
 def _refuse(options: RunOptions) -> None:
     """Raise ConfigError for options without an implementation, or that exclude each other."""
     platform = options.selection.platform
-    if platform not in (None, DEFAULT_PLATFORM):
+    if platform not in (None, *NAMES):
         raise ConfigError(
             tr("platform {name} cannot be run here", name=repr(platform)),
-            hint=tr("use -p qemu, or leave -p out"),
+            hint=tr("use -p {names}, or leave -p out", names=" or ".join(NAMES)),
         )
     if options.ssh_on_test_failure and not sys.stdin.isatty():
         raise ConfigError(

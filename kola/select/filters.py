@@ -19,6 +19,9 @@ NEEDS_INTERNET = "needs-internet"
 PLATFORM_INDEPENDENT = "platform-independent"
 HOME_OF_THE_INDEPENDENT = "qemu"
 
+QEMU_MACHINES = frozenset({"qemu", "libvirt"})
+"""Platforms whose machines are QEMU's: a test for `qemu` runs on all of them."""
+
 Filter = Callable[[TestInfo, Selection], str | None]
 
 
@@ -146,7 +149,7 @@ def _pattern(test: TestInfo, options: Selection) -> str | None:
 def _platform_independent(test: TestInfo, options: Selection) -> str | None:
     if options.run_platform_independent or PLATFORM_INDEPENDENT not in test.tags:
         return None
-    if options.platform in (None, HOME_OF_THE_INDEPENDENT):
+    if options.platform is None or options.platform in QEMU_MACHINES:
         return None
     return (
         f"is {PLATFORM_INDEPENDENT}, which is proved on {HOME_OF_THE_INDEPENDENT}"
@@ -160,7 +163,15 @@ def _platform(test: TestInfo, options: Selection) -> str | None:
     independent = PLATFORM_INDEPENDENT in test.tags and not options.run_platform_independent
     if independent and not selector.exclude:
         return None
-    return _refusal(selector, options.platform, "platform")
+    reasons = [_refusal(selector, word, "platform") for word in _words_for(options.platform)]
+    if selector.exclude:
+        return next((reason for reason in reasons if reason is not None), None)
+    return reasons[0] if all(reasons) else None
+
+
+def _words_for(platform: str | None) -> list[str | None]:
+    """Return the words by which a test may mean this platform."""
+    return [platform, *(["qemu"] if platform in QEMU_MACHINES and platform != "qemu" else [])]
 
 
 def _architecture(test: TestInfo, options: Selection) -> str | None:
@@ -180,7 +191,7 @@ def _feature(test: TestInfo, options: Selection) -> str | None:
 
 
 def _firmware(test: TestInfo, options: Selection) -> str | None:
-    if options.platform != "qemu":
+    if options.platform not in QEMU_MACHINES:
         return None
     return _refusal(test.firmware, options.firmware, "firmware")
 

@@ -9,7 +9,7 @@ from fakes.checkout import Checkout
 from fakes.external import SHORT, WELL, ended, entry, kolet, run, tree
 from fakes.lab import within
 
-from harness.platform.qemu.accel import SCALE_VARIABLE
+from harness.platform.parts.accel import SCALE_VARIABLE
 from kola.shell.reboot import ABANDONED
 
 

@@ -7,8 +7,8 @@ from fakes.lab import Lab, within
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError, MachineFailure
 from harness.machine.spec import Firmware, QemuOptions
-from harness.platform.qemu import descriptors, firmware
-from harness.platform.qemu.firmware import FirmwareFiles
+from harness.platform.parts import descriptors, firmware
+from harness.platform.parts.firmware import FirmwareFiles
 from harness.util.deadline import Deadline
 
 

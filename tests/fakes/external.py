@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fakes.checkout import Checkout, Ran
-from harness.platform.qemu.accel import SCALE_VARIABLE
+from harness.platform.parts.accel import SCALE_VARIABLE
 
 SCRIPT = "#!/bin/sh\n## kola:\n{}true\n"
 WELL = "end ActiveState=active Result=success ExecMainCode=1 ExecMainStatus=0\n"

@@ -16,10 +16,10 @@ from harness.machine.machine import Machine
 from harness.machine.sessions import Access
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
-from harness.platform.qemu.accel import Accelerator
-from harness.platform.qemu.given import GivenConfig
+from harness.platform.parts.accel import Accelerator
+from harness.platform.parts.given import GivenConfig
+from harness.platform.parts.storage import FreshOverlay
 from harness.platform.qemu.instance import QemuInstance
-from harness.platform.qemu.storage import FreshOverlay
 from harness.util.deadline import Deadline
 
 TCG = Accelerator("tcg", "max", 1.0)

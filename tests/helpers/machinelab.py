@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,14 @@ from harness.machine.machine import Machine
 from harness.machine.sessions import Access
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
-from harness.platform.qemu.platform import QemuPlatform
+from harness.platform.base import Platform
+from harness.platform.choose import choose
 from harness.util.deadline import Deadline
+
+
+def platform_of_tests() -> Platform:
+    """qemu, unless `KOLA_TEST_PLATFORM` names another platform."""
+    return choose(os.environ.get("KOLA_TEST_PLATFORM", "qemu"), "x86_64")
 
 
 class MachineLab:
@@ -23,7 +30,7 @@ class MachineLab:
     def __init__(self, reference: Path, directory: Path) -> None:
         self.artifact = BuildRoot(reference).find().artifact("qemu")
         self.image = self.artifact.ready()
-        self.platform = QemuPlatform()
+        self.platform = platform_of_tests()
         self.access = Access("nest", SshKey.generate("test"), SshKey.generate("test-host"))
         self._directory = directory
         self._owned = ExitStack()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from harness.platform.qemu import disks, partition
+from harness.platform.parts import disks, partition
 from harness.util.process import run_tool
 
 SECTOR = 4096

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from kolarun import Outcome, kola_run
 
-from harness.platform.qemu.accel import SCALE_VARIABLE
+from harness.platform.parts.accel import SCALE_VARIABLE
 
 pytestmark = pytest.mark.vm
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from harness.machine.streams import StreamPump
-from harness.platform.qemu.loopback import LoopbackGuard, LoopbackRule, arguments
+from harness.platform.parts.loopback import LoopbackGuard, LoopbackRule, arguments
 from harness.util.deadline import Deadline
 from harness.util.process import spawn
 

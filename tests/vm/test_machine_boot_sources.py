@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from bootsectors import boot_sector, iso, kernel, write
+from machinelab import platform_of_tests
 
 from harness.errors import ConfigError
 from harness.machine.boot import DiskImage, EmptyDisk, KernelBoot, LiveIso, NetworkBoot
@@ -16,7 +17,6 @@ from harness.machine.machine import Machine
 from harness.machine.sessions import Access
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
-from harness.platform.qemu.platform import QemuPlatform
 from harness.util.deadline import Deadline
 
 pytestmark = pytest.mark.vm
@@ -26,7 +26,7 @@ PowerOn = Callable[..., Machine]
 
 @pytest.fixture
 def power_on(tmp_path: Path) -> Iterator[PowerOn]:
-    platform = QemuPlatform()
+    platform = platform_of_tests()
     access = Access("nobody", SshKey("-", "-"), None)
     with ExitStack() as owned:
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from harness.machine.boot import NIC, NetworkBoot
 from harness.machine.channels import Channel
 from harness.machine.spec import Firmware, MachineSpec
-from harness.platform.qemu import diskargs, hostdirs, loopback, media, services, tpm
-from harness.platform.qemu.accel import Accelerator, qemu_binary
-from harness.platform.qemu.diskargs import DiskFile
-from harness.platform.qemu.disks import through_descriptor
-from harness.platform.qemu.firmware import FirmwareFiles
-from harness.platform.qemu.media import MediumFile
-from harness.platform.qemu.storage import MemoryFile
-from harness.platform.qemu.words import escape
+from harness.platform.parts import diskargs, hostdirs, loopback, media, services, tpm
+from harness.platform.parts.accel import Accelerator, qemu_binary
+from harness.platform.parts.diskargs import DiskFile
+from harness.platform.parts.disks import through_descriptor
+from harness.platform.parts.firmware import FirmwareFiles
+from harness.platform.parts.media import MediumFile
+from harness.platform.parts.storage import MemoryFile
+from harness.platform.parts.words import escape
 
 _SPARE = "spare"
 _DISPLAYS = {"x86_64": "VGA", "aarch64": "virtio-gpu-pci"}

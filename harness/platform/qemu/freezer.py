@@ -6,11 +6,11 @@ from pathlib import Path
 
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import MachineSpec
-from harness.platform.qemu.accel import Accelerator, find_qemu
-from harness.platform.qemu.frozen import Frozen, copy
-from harness.platform.qemu.given import NOTHING, GivenConfig
+from harness.platform.parts.accel import Accelerator, find_qemu
+from harness.platform.parts.frozen import Frozen, copy
+from harness.platform.parts.given import NOTHING, GivenConfig
+from harness.platform.parts.storage import Freezing, Resuming, ResumingToFreeze, Storage
 from harness.platform.qemu.instance import QemuInstance
-from harness.platform.qemu.storage import Freezing, Resuming, ResumingToFreeze, Storage
 from harness.util.deadline import Deadline
 
 

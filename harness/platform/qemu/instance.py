@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import socket
 import tempfile
@@ -23,21 +22,20 @@ from harness.machine.lines import LineLog
 from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
 from harness.machine.streams import FileSink, LineSplitter, Reader, Tail
-from harness.platform.qemu import argv, firmware, frozen, loopback
-from harness.platform.qemu.accel import Accelerator, find_qemu
-from harness.platform.qemu.diskargs import device_id, path_device
+from harness.platform.parts import firmware, frozen, loopback, usernet
+from harness.platform.parts.accel import Accelerator, find_qemu
+from harness.platform.parts.diskargs import device_id, path_device
+from harness.platform.parts.frozen import Frozen
+from harness.platform.parts.given import GivenConfig
+from harness.platform.parts.storage import Storage
+from harness.platform.qemu import argv
 from harness.platform.qemu.events import QemuEvents
-from harness.platform.qemu.frozen import Frozen
-from harness.platform.qemu.given import GivenConfig
 from harness.platform.qemu.qmp import Qmp, QmpError, send_all
 from harness.platform.qemu.resources import QemuResources
-from harness.platform.qemu.storage import Storage
 from harness.util.deadline import Deadline
 from harness.util.process import Child, spawn
 from harness.util.process_times import ProcessTimes
 
-# First word of an `info usernet` row about a connection that the guest has accepted.
-_TAKEN = "TCP[ESTABLISHED]"
 _LAST_EVENT_SECONDS = 2.0
 
 
@@ -159,11 +157,7 @@ class QemuInstance:
             self.journal.preload_line(line)
 
     def _forwarded_port(self, deadline: Deadline) -> int:
-        table = self._qmp.hmp("info usernet", deadline=deadline)
-        found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\s", table)
-        if found is None:
-            raise InfrastructureError("QEMU names no forwarded SSH port", cause="no-ssh-port", evidence=table)
-        return int(found[1])
+        return usernet.ssh_port(self._qmp.hmp("info usernet", deadline=deadline))
 
     def _on_qmp_end(self, data: bytes) -> None:
         if not data:
@@ -242,7 +236,7 @@ class QemuInstance:
             table = self._qmp.hmp("info usernet", deadline=Deadline(10))
         except InfrastructureError:
             return False  # QEMU is ending, which its watcher reports
-        return _TAKEN in table
+        return usernet.accepted(table)
 
     def type_console(self, data: bytes) -> None:
         send_all(self._typist, data, Deadline(10))

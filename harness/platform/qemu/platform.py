@@ -10,14 +10,14 @@ from pathlib import Path
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
-from harness.platform.qemu import tpm
-from harness.platform.qemu.accel import Accelerator, proven, qemu_package
+from harness.platform.parts import tpm
+from harness.platform.parts.accel import Accelerator, proven, qemu_package
+from harness.platform.parts.frozen import obstacle
+from harness.platform.parts.given import GivenConfig
+from harness.platform.parts.private import HubNetwork
+from harness.platform.parts.storage import FreshOverlay
 from harness.platform.qemu.freezer import QemuFreezer
-from harness.platform.qemu.frozen import obstacle
-from harness.platform.qemu.given import GivenConfig
 from harness.platform.qemu.instance import QemuInstance
-from harness.platform.qemu.private import QemuPrivateNetwork
-from harness.platform.qemu.storage import FreshOverlay
 from harness.platform.templates import Templates
 from harness.util import host
 from harness.util.deadline import Deadline
@@ -78,11 +78,14 @@ class QemuPlatform:
             deadline=deadline,
         )
 
+    def refuses(self, spec: MachineSpec) -> str:
+        return ""
+
     def why_not_clone(self, spec: MachineSpec) -> str:
         return obstacle(spec)
 
-    def private_network(self) -> QemuPrivateNetwork:
-        return QemuPrivateNetwork()
+    def private_network(self) -> HubNetwork:
+        return HubNetwork()
 
     def capacity(self) -> Capacity:
         return Capacity(host.total_memory(), host.available_memory(), host.cpus())

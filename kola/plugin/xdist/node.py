@@ -43,7 +43,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KolaScheduli
     plan = config.stash.get(PLAN, None)
     if plan is None:
         return None
-    resources = Resources(choose(plan.platform, plan.arch))
+    resources = Resources(choose(plan.platform, plan.arch, uri=plan.libvirt_uri))
     config.add_cleanup(resources.close)
     alarm = _Alarm(config)
     scheduling = KolaScheduling(

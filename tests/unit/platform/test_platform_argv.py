@@ -11,11 +11,11 @@ import pytest
 from harness.machine import channels
 from harness.machine.boot import DiskImage
 from harness.machine.spec import Disk, DiskOptions, Firmware, MachineSpec, QemuOptions
+from harness.platform.parts.accel import Accelerator
+from harness.platform.parts.firmware import FirmwareFiles
+from harness.platform.parts.storage import MemoryFile
 from harness.platform.qemu import argv
-from harness.platform.qemu.accel import Accelerator
 from harness.platform.qemu.argv import Descriptors, DiskFile
-from harness.platform.qemu.firmware import FirmwareFiles
-from harness.platform.qemu.storage import MemoryFile
 
 KVM = Accelerator("kvm", "host", 1.0)
 TCG = Accelerator("tcg", "qemu64", 4.0)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from harness.platform.qemu import bootargs, disks, partition
-from harness.platform.qemu.filesystem import ExtFiles
+from harness.platform.parts import bootargs, disks, partition
+from harness.platform.parts.filesystem import ExtFiles
 
 MIB = 1 << 20
 ENTRY = "title NestOS\noptions root=LABEL=root rw\nlinux /vmlinuz\n"

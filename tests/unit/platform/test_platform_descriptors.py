@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.machine.spec import Firmware
-from harness.platform.qemu import descriptors, firmware
+from harness.platform.parts import descriptors, firmware
 
 SECURE = ("secure-boot", "enrolled-keys", "requires-smm")
 

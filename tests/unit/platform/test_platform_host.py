@@ -12,9 +12,9 @@ from fakes.steering import FakeQemu
 from harness.errors import ConfigError, InfrastructureError
 from harness.machine.spec import Firmware
 from harness.platform.base import SCALE_VARIABLE
-from harness.platform.qemu import accel, descriptors, disks, firmware
-from harness.platform.qemu.accel import Accelerator, proven
-from harness.platform.qemu.firmware import FirmwareFiles
+from harness.platform.parts import accel, descriptors, disks, firmware
+from harness.platform.parts.accel import Accelerator, proven
+from harness.platform.parts.firmware import FirmwareFiles
 
 SIZE_AT = 24
 

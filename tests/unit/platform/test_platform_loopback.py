@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from harness.platform.qemu.loopback import LoopbackGuard, LoopbackRule
+from harness.platform.parts.loopback import LoopbackGuard, LoopbackRule
 
 TCP, UDP, ICMP = 6, 17, 1
 SYN, SYN_ACK, ACK = 0x02, 0x12, 0x10

@@ -13,12 +13,13 @@ from harness.errors import ConfigError
 from harness.machine.boot import DiskImage, EmptyDisk, KernelBoot, LiveIso, NetworkBoot, Overwrite
 from harness.machine.channels import CONSOLE, Channel, signal
 from harness.machine.spec import Disk, Firmware, MachineSpec
-from harness.platform.qemu import argv, media
-from harness.platform.qemu.accel import Accelerator
+from harness.platform.parts import media
+from harness.platform.parts.accel import Accelerator
+from harness.platform.parts.frozen import obstacle
+from harness.platform.parts.media import MediumFile
+from harness.platform.parts.storage import FreshOverlay
+from harness.platform.qemu import argv
 from harness.platform.qemu.argv import Descriptors, DiskFile
-from harness.platform.qemu.frozen import obstacle
-from harness.platform.qemu.media import MediumFile
-from harness.platform.qemu.storage import FreshOverlay
 
 KVM = Accelerator("kvm", "host", 1.0)
 ISO = LiveIso(Path("/iso"))

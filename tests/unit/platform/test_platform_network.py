@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.platform.qemu.hub import Hub
+from harness.platform.parts.hub import Hub
 
 
 @pytest.fixture

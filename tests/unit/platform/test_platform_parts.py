@@ -14,11 +14,12 @@ from harness.machine.incidents import Incidents
 from harness.machine.monitor import StreamMonitor
 from harness.machine.spec import Disk, DiskOptions, HostDirectory, MachineSpec, QemuOptions
 from harness.machine.streams import Tail
-from harness.platform.qemu import argv, diskargs, hostdirs, tpm
-from harness.platform.qemu.accel import Accelerator
+from harness.platform.parts import diskargs, hostdirs, tpm
+from harness.platform.parts.accel import Accelerator
+from harness.platform.parts.diskargs import DiskFile
+from harness.platform.parts.frozen import obstacle
+from harness.platform.qemu import argv
 from harness.platform.qemu.argv import Descriptors
-from harness.platform.qemu.diskargs import DiskFile
-from harness.platform.qemu.frozen import obstacle
 
 KVM = Accelerator("kvm", "host", 1.0)
 

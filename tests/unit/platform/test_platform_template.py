@@ -10,7 +10,7 @@ import pytest
 from harness.ignition import IgnitionConfig
 from harness.machine.boot import DiskImage, EmptyDisk, LiveIso
 from harness.machine.spec import MachineSpec
-from harness.platform.qemu.accel import Accelerator
+from harness.platform.parts.accel import Accelerator
 from harness.platform.qemu.freezer import QemuFreezer
 from harness.platform.templates import Preparation, Recipe, Templates
 

@@ -11,8 +11,8 @@ from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.boot import DiskImage
 from harness.machine.spec import GuestForward, MachineSpec, Reachable
-from harness.platform.qemu import services as words_of_services
-from harness.platform.qemu.accel import Accelerator
+from harness.platform.parts import services as words_of_services
+from harness.platform.parts.accel import Accelerator
 from harness.platform.qemu.freezer import QemuFreezer
 from harness.platform.templates import Recipe
 from harness.services import Services

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness.butane import mounts
-from harness.platform.qemu import hostdirs
+from harness.platform.parts import hostdirs
 from harness.util.systemd import escape, escape_path, unit_of_path
 
 PATHS = {

@@ -11,8 +11,8 @@ import os
 import re
 
 from harness.errors import ConfigError
-from harness.platform.qemu import partition
-from harness.platform.qemu.filesystem import ExtFiles, Files, GuestfishFiles, is_ext
+from harness.platform.parts import partition
+from harness.platform.parts.filesystem import ExtFiles, Files, GuestfishFiles, is_ext
 
 ENTRIES = "/loader/entries"
 FIRST_BOOT = "/ignition.firstboot"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.errors import ConfigError
-from harness.platform.qemu.disks import overwrite, through_descriptor
+from harness.platform.parts.disks import overwrite, through_descriptor
 from harness.util.process import run_tool
 
 _TABLE_BYTES = 64 * 1024

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from harness.machine.boot import PRIMARY
 from harness.machine.disk import DiskChannel, DiskOptions, SectorSize
-from harness.platform.qemu.disks import through_descriptor
-from harness.platform.qemu.words import escape
+from harness.platform.parts.disks import through_descriptor
+from harness.platform.parts.words import escape
 
 PATHS = 2
 """Number of paths to a multipath disk."""
@@ -22,13 +22,20 @@ _MULTIPATH_WWN = 0x5000_C500_4B4F_4C00
 class DiskFile:
     """An open disk image: descriptor, format, and how the guest sees it.
 
-    `index` is its position in the firmware's boot order; None when the firmware does not try it.
+    `index` is its position in the firmware's boot order; None when the firmware does not try it. `path` is
+    the file's name for a QEMU that does not inherit the descriptor.
     """
 
     descriptor: int
     format: str
     options: DiskOptions
     index: int | None = None
+    path: str = ""
+
+    @property
+    def filename(self) -> str:
+        """The name by which QEMU opens the file."""
+        return self.path or through_descriptor(self.descriptor)
 
 
 def path_device(disk: int, path: int) -> str:
@@ -48,14 +55,15 @@ def build(primary: DiskFile | None, disks: Sequence[DiskFile]) -> list[str]:
     Tests of NestOS and CoreOS rely on that.
     """
     numbered = [*enumerate(disks, start=1), *([(0, primary)] if primary is not None else [])]
-    argv = _controllers([disk.options for _, disk in numbered])
+    argv = controllers([disk.options for _, disk in numbered])
     for number, disk in numbered:
-        argv += blockdev(f"disk{number}", disk.descriptor, disk.format)
-        argv += _devices(number, disk)
+        argv += blockdev(f"disk{number}", disk.filename, disk.format)
+        argv += devices(number, disk)
     return argv
 
 
-def _controllers(disks: Sequence[DiskOptions]) -> list[str]:
+def controllers(disks: Sequence[DiskOptions]) -> list[str]:
+    """Return arguments for the SCSI controllers that these disks need."""
     names = []
     if any(disk.channel is DiskChannel.SCSI and not disk.multipath for disk in disks):
         names.append("scsi0")
@@ -64,10 +72,10 @@ def _controllers(disks: Sequence[DiskOptions]) -> list[str]:
     return [word for name in names for word in ("-device", f"virtio-scsi-pci,id={name}")]
 
 
-def blockdev(name: str, descriptor: int, format: str, *, read_only: bool = False) -> list[str]:
+def blockdev(name: str, filename: str, format: str, *, read_only: bool = False) -> list[str]:
     """Return arguments for a block node of an open image."""
     # cache.no-flush is `cache=unsafe`: a test's disk need not survive the host.
-    protocol = f"driver=file,node-name={name}-file,filename={through_descriptor(descriptor)}"
+    protocol = f"driver=file,node-name={name}-file,filename={escape(filename)}"
     caching = "cache.direct=off,cache.no-flush=on,discard=unmap"
     access = ",read-only=on" if read_only else ""
     return [
@@ -76,7 +84,8 @@ def blockdev(name: str, descriptor: int, format: str, *, read_only: bool = False
     ]  # fmt: skip
 
 
-def _devices(number: int, disk: DiskFile) -> list[str]:
+def devices(number: int, disk: DiskFile) -> list[str]:
+    """Return arguments for the devices of one disk; disk 0 is the primary one."""
     name, options = f"disk{number}", disk.options
     serial = escape(options.serial or ("primary-disk" if number == 0 else name))
     tail = _sectors(options.sectors)

@@ -32,22 +32,33 @@ def start(directory: HostDirectory, owned: ExitStack) -> socket.socket:
 
     Raises ConfigError for a path that is not a directory, or without virtiofsd.
     """
-    if not directory.host.is_dir():
-        raise ConfigError(f"there is no directory {directory.host} to show to the guest")
-    program = _program()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("")  # an abstract name the kernel picks: no file to leave behind
         listener.listen(1)
         theirs = socket.socket(socket.AF_UNIX)
         try:
             theirs.connect(listener.getsockname())
-            command = _command(program, directory, listener.fileno())
-            child = spawn(command, name="virtiofsd", pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
+            _serve(directory, listener, owned)
         except BaseException:
             theirs.close()
             raise
-    owned.callback(child.stop)
     return theirs
+
+
+def listen(directory: HostDirectory, owned: ExitStack, path: Path) -> None:
+    """Serve one directory to a QEMU that connects to the Unix socket `path`. Raises as `start` does."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        _serve(directory, listener, owned)
+
+
+def _serve(directory: HostDirectory, listener: socket.socket, owned: ExitStack) -> None:
+    if not directory.host.is_dir():
+        raise ConfigError(f"there is no directory {directory.host} to show to the guest")
+    command = _command(_program(), directory, listener.fileno())
+    child = spawn(command, name="virtiofsd", pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
+    owned.callback(child.stop)
 
 
 def arguments(controls: Sequence[int]) -> list[str]:
@@ -56,7 +67,7 @@ def arguments(controls: Sequence[int]) -> list[str]:
     for number, control in enumerate(controls):
         argv += [
             "-chardev", f"socket,id=host{number},fd={control}",
-            "-device", f"vhost-user-fs-pci,chardev=host{number},tag={_tag(number)}",
+            "-device", f"vhost-user-fs-pci,chardev=host{number},tag={tag(number)}",
         ]  # fmt: skip
     return argv
 
@@ -69,7 +80,7 @@ def mounts(directories: Sequence[HostDirectory]) -> IgnitionConfig:
         options = "" if directory.writable else "Options=ro\n"
         text = (
             f"[Unit]\nDescription=Host directory at {where}\n"
-            f"[Mount]\nWhat={_tag(number)}\nWhere={where}\nType=virtiofs\n{options}"
+            f"[Mount]\nWhat={tag(number)}\nWhere={where}\nType=virtiofs\n{options}"
             "[Install]\nWantedBy=local-fs.target\n"
         )
         parts.append(additions.unit(unit_name(where), text, enabled=True))
@@ -81,7 +92,8 @@ def unit_name(mount: str) -> str:
     return unit_of_path(mount, "mount")
 
 
-def _tag(number: int) -> str:
+def tag(number: int) -> str:
+    """Return the name under which the guest mounts the directory of this number, from 0."""
     return f"kola-host{number}"
 
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from harness.errors import InfrastructureError
 from harness.machine.boot import EmptyDisk, LiveIso
 from harness.machine.spec import DiskChannel, MachineSpec
-from harness.platform.qemu.qmp import Qmp
 from harness.util.deadline import Deadline
 from harness.util.process import run_tool
+
+
+class Monitor(Protocol):
+    """Control of a running QEMU by QMP commands (qemu: docs/interop/qmp-spec.txt)."""
+
+    def execute(self, command: str, *, deadline: Deadline, **arguments: Any) -> Any:
+        """Execute a command and return its `return` value. Raises InfrastructureError when QEMU refuses."""
+        ...
+
+    def send_descriptor(self, name: str, descriptor: int, *, deadline: Deadline) -> None:
+        """Pass QEMU an open file under a name (getfd)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -94,28 +106,28 @@ def copy(source: Frozen, target: Frozen, spec: MachineSpec) -> None:
         new.chmod(0o600)
 
 
-def save(qmp: Qmp, frozen: Frozen, deadline: Deadline) -> None:
+def save(monitor: Monitor, frozen: Frozen, deadline: Deadline) -> None:
     """Stop the guest and write its device state. RAM and disks are in their files already."""
-    qmp.execute("stop", deadline=deadline)
+    monitor.execute("stop", deadline=deadline)
     with frozen.state.open("wb") as target:
-        _transfer(qmp, "migrate", target.fileno(), deadline)
+        _transfer(monitor, "migrate", target.fileno(), deadline)
 
 
-def load(qmp: Qmp, frozen: Frozen, deadline: Deadline) -> None:
+def load(monitor: Monitor, frozen: Frozen, deadline: Deadline) -> None:
     """Load the device state that `save` wrote. The guest stays stopped."""
     with frozen.state.open("rb") as source:
-        _transfer(qmp, "migrate-incoming", source.fileno(), deadline)
+        _transfer(monitor, "migrate-incoming", source.fileno(), deadline)
 
 
-def _transfer(qmp: Qmp, command: str, descriptor: int, deadline: Deadline) -> None:
+def _transfer(monitor: Monitor, command: str, descriptor: int, deadline: Deadline) -> None:
     """Migrate to or from an open file. RAM that is shared with a file is left out (x-ignore-shared)."""
     capabilities = [{"capability": "x-ignore-shared", "state": True}]
-    qmp.execute("migrate-set-capabilities", deadline=deadline, capabilities=capabilities)
-    qmp.send_descriptor("state", descriptor, deadline=deadline)
-    qmp.execute(command, deadline=deadline, uri="fd:state")
+    monitor.execute("migrate-set-capabilities", deadline=deadline, capabilities=capabilities)
+    monitor.send_descriptor("state", descriptor, deadline=deadline)
+    monitor.execute(command, deadline=deadline, uri="fd:state")
 
     def settled() -> str | None:
-        status = str(qmp.execute("query-migrate", deadline=deadline).get("status", ""))
+        status = str(monitor.execute("query-migrate", deadline=deadline).get("status", ""))
         return status if status in ("completed", "failed", "cancelled") else None
 
     outcome = deadline.poll(settled, step="moving the machine's state", interval=0.01)

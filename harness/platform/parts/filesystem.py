@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from harness.errors import ConfigError, InfrastructureError
-from harness.platform.qemu.disks import through_descriptor
+from harness.platform.parts.disks import through_descriptor
 from harness.util.process import require, run_tool
 
 # Offsets in an ext2/3/4 file system (kernel: Documentation/filesystems/ext4, super block).

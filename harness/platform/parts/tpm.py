@@ -6,8 +6,9 @@ import os
 import shutil
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 
-from harness.platform.qemu.disks import through_descriptor
+from harness.platform.parts.disks import through_descriptor
 from harness.util.process import require, spawn
 
 _ARGUMENT = {"x86_64": "tpm-tis", "aarch64": "tpm-tis-device"}
@@ -23,8 +24,27 @@ def start(owned: ExitStack) -> socket.socket:
 
     The child goes on `owned`. Raises ConfigError without swtpm.
     """
-    require("swtpm", package="swtpm")
     theirs, ours = socket.socketpair()
+    try:
+        _serve(f"clientfd={ours.fileno()}", ours, owned)
+    except BaseException:
+        theirs.close()
+        raise
+    finally:
+        ours.close()
+    return theirs
+
+
+def listen(owned: ExitStack, path: Path) -> None:
+    """Start swtpm for one machine, whose QEMU connects to the Unix socket `path`. Raises as `start` does."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        _serve(f"fd={listener.fileno()}", listener, owned)
+
+
+def _serve(control: str, end: socket.socket, owned: ExitStack) -> None:
+    require("swtpm", package="swtpm")
     # An anonymous file leaves nothing on disk, whichever process is killed.
     state = os.memfd_create("kola-tpm")
     try:
@@ -33,18 +53,13 @@ def start(owned: ExitStack) -> socket.socket:
             "swtpm", "socket",
             "--tpm2",
             "--tpmstate", f"backend-uri=file://{through_descriptor(state)}",
-            "--ctrl", f"type=unixio,clientfd={ours.fileno()}",
+            "--ctrl", f"type=unixio,{control}",
         ]
         # fmt: on
-        child = spawn(argv, name="swtpm", pass_fds=[ours.fileno(), state])
+        child = spawn(argv, name="swtpm", pass_fds=[end.fileno(), state])
         owned.callback(child.stop)
-    except BaseException:
-        theirs.close()
-        raise
     finally:
-        ours.close()
         os.close(state)
-    return theirs
 
 
 def arguments(arch: str, control: int) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.machine.spec import Firmware
-from harness.platform.qemu import descriptors
+from harness.platform.parts import descriptors
 
 
 @dataclass(frozen=True)

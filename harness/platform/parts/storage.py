@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.machine.boot import DiskImage, LiveIso
-from harness.platform.qemu import disks
-from harness.platform.qemu.frozen import Frozen
+from harness.platform.parts import disks
+from harness.platform.parts.frozen import Frozen
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class MemoryFile:
 
 @dataclass(frozen=True)
 class FreshOverlay:
-    """Storage of a cold boot: nothing is kept."""
+    """Storage of a cold boot: nothing is kept. Files have names only where a `home` is given."""
 
     source: ClassVar[None] = None
     target: ClassVar[None] = None
+    home: Path | None = None
 
     def memory(self) -> MemoryFile | None:
         """Return the file of guest RAM, or None when RAM needs no file."""
@@ -33,21 +34,21 @@ class FreshOverlay:
 
     def primary(self, image: DiskImage, size: str | None) -> int:
         """Return an open qcow2 file for the primary disk; the caller closes it."""
-        return disks.create_overlay(image.path, image.format, size)
+        return disks.create_overlay(image.path, image.format, size, named=_named(self.home, "disk"))
 
     def empty_primary(self, size_gib: int) -> tuple[int, str]:
         """An open file for a primary disk that is empty at first, and its format."""
-        return disks.create_empty(size_gib), "raw"
+        return disks.create_empty(size_gib, named=_named(self.home, "disk")), "raw"
 
     def medium(self, iso: LiveIso) -> tuple[int, str]:
         """An open file of the ISO with its changes, and its format."""
         if not iso.changes:
             return os.open(iso.path, os.O_RDONLY | os.O_CLOEXEC), "raw"
-        return _changed(iso), "qcow2"
+        return _changed(iso, named=_named(self.home, "medium")), "qcow2"
 
     def additional(self, number: int, size_gib: int) -> tuple[int, str]:
         """Return an open file for additional disk `number` (from 1), and its format."""
-        return disks.create_empty(size_gib), "raw"
+        return disks.create_empty(size_gib, named=_named(self.home, f"disk{number}")), "raw"
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,27 @@ class Freezing:
 
 @dataclass(frozen=True)
 class Resuming:
-    """Storage of a clone: it resumes from `source`, on nameless overlays of its own."""
+    """Storage of a clone: it resumes from `source`, on overlays of its own, with names only in a `home`."""
 
     source: Frozen
     target: ClassVar[None] = None
+    home: Path | None = None
 
     def memory(self) -> MemoryFile | None:
         return MemoryFile(self.source.memory, shared=False)
 
     def primary(self, image: DiskImage, size: str | None) -> int:
-        return disks.create_overlay(self.source.disk, "qcow2")
+        return disks.create_overlay(self.source.disk, "qcow2", named=_named(self.home, "disk"))
 
     def empty_primary(self, size_gib: int) -> tuple[int, str]:
-        return disks.create_overlay(self.source.empty_disk, "raw"), "qcow2"
+        return disks.create_overlay(self.source.empty_disk, "raw", named=_named(self.home, "disk")), "qcow2"
 
     def medium(self, iso: LiveIso) -> tuple[int, str]:
-        return disks.create_overlay(self.source.medium, "qcow2"), "qcow2"
+        return disks.create_overlay(self.source.medium, "qcow2", named=_named(self.home, "medium")), "qcow2"
 
     def additional(self, number: int, size_gib: int) -> tuple[int, str]:
-        return disks.create_overlay(self.source.additional_disk(number), "raw"), "qcow2"
+        name = _named(self.home, f"disk{number}")
+        return disks.create_overlay(self.source.additional_disk(number), "raw", named=name), "qcow2"
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,10 @@ def _changed(iso: LiveIso, *, named: Path | None = None) -> int:
         os.close(overlay)
         raise
     return overlay
+
+
+def _named(home: Path | None, name: str) -> Path | None:
+    return None if home is None else home / name
 
 
 def _reopen(disk: Path) -> int:

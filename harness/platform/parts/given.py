@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import MachineSpec
-from harness.platform.qemu import hostdirs
+from harness.platform.parts import hostdirs
 
 
 @dataclass(frozen=True)

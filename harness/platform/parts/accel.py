@@ -20,23 +20,23 @@ from harness.util.process import require, spawn
 
 # A boot sector: `mov ecx, 40000000; again: dec ecx; jnz again; mov al, 16; out 0xf4, al; hlt`.
 # isa-debug-exit turns the byte written into QEMU's exit status (16 << 1) | 1.
-_LOOPS = 40_000_000
-_SECTOR = (
-    b"\x66\xb9" + _LOOPS.to_bytes(4, "little") + b"\x66\x49\x75\xfc\xb0\x10\xe6\xf4\xf4\xeb\xfd"
-).ljust(510, b"\0") + b"\x55\xaa"
+LOOPS = 40_000_000
+_SECTOR = (b"\x66\xb9" + LOOPS.to_bytes(4, "little") + b"\x66\x49\x75\xfc\xb0\x10\xe6\xf4\xf4\xeb\xfd").ljust(
+    510, b"\0"
+) + b"\x55\xaa"
 _PASSED = 33
 
 # CPU seconds that emulation needs for the loop where twice the default deadline is comfortable.
 _REFERENCE_SECONDS = 0.25
-_TCG_BASE_SCALE = 2.0
+TCG_BASE_SCALE = 2.0
 _TCG_MOST_SCALE = 4.0
-_TCG_CPU = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand"
+TCG_CPU = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand"
 # Return addresses are signed everywhere; with the architected cipher a boot takes 2.6 times as long.
 _TCG_CPU_AARCH64 = "max,pauth-impdef=on"
 
 # Size of the cache for translated code, of which a boot makes 300 MiB. With the default of a gigabyte, code
 # of the previous boot stays, lookups become slower, and reboots take longer (benchmarks/reboot_time.py).
-_TCG_CACHE_MIB = 256
+TCG_CACHE_MIB = 256
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Accelerator:
 
     @property
     def argument(self) -> str:
-        return f"tcg,thread=multi,tb-size={_TCG_CACHE_MIB}" if self.name == "tcg" else self.name
+        return f"tcg,thread=multi,tb-size={TCG_CACHE_MIB}" if self.name == "tcg" else self.name
 
 
 @dataclass(frozen=True)
@@ -93,32 +93,48 @@ def proven(arch: str = "x86_64") -> Accelerator:
 
 
 def _scale(arch: str, accelerator: Accelerator) -> float:
-    given = os.environ.get(SCALE_VARIABLE)
-    if given:
-        try:
-            scale = float(given)
-        except ValueError:
-            scale = 0.0
-        if not 0.1 <= scale <= 100:
-            raise ConfigError(
-                f"{SCALE_VARIABLE}={given!r} is no factor for deadlines",
-                hint="write a number from 0.1 to 100",
-            )
-        return scale
+    given = given_scale()
+    if given is not None:
+        return given
     if arch != "x86_64":
         return accelerator.scale
-    seconds = _run_tiny_guest(arch, accelerator.name, accelerator.cpu, timeout=60)
-    return round(min(_TCG_MOST_SCALE, _TCG_BASE_SCALE * max(1.0, seconds / _REFERENCE_SECONDS)), 1)
+    return measured_scale(_run_tiny_guest(arch, accelerator.name, accelerator.cpu, timeout=60))
+
+
+def given_scale() -> float | None:
+    """Return the factor in `KOLA_DEADLINE_SCALE`, or None. Raises ConfigError when it is no such factor."""
+    given = os.environ.get(SCALE_VARIABLE)
+    if not given:
+        return None
+    try:
+        scale = float(given)
+    except ValueError:
+        scale = 0.0
+    if not 0.1 <= scale <= 100:
+        raise ConfigError(
+            f"{SCALE_VARIABLE}={given!r} is no factor for deadlines",
+            hint="write a number from 0.1 to 100",
+        )
+    return scale
+
+
+def measured_scale(seconds: float) -> float:
+    """Return the factor for a host on which emulation needs this many CPU seconds for LOOPS."""
+    return round(min(_TCG_MOST_SCALE, TCG_BASE_SCALE * max(1.0, seconds / _REFERENCE_SECONDS)), 1)
+
+
+def forbidden() -> bool:
+    """Return True when the environment forbids KVM."""
+    return bool(os.environ.get("COSA_NO_KVM")) or os.environ.get("KOLA_ACCEL") == "tcg"
 
 
 def _runs_guests(arch: str) -> Accelerator:
     binary = find_qemu(arch)
-    forbidden = bool(os.environ.get("COSA_NO_KVM")) or os.environ.get("KOLA_ACCEL") == "tcg"
     if arch != "x86_64":
-        return _foreign(arch, forbidden=forbidden)
+        return _foreign(arch)
     stamp = binary.stat().st_mtime_ns
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    kind = "tcg" if forbidden else "any"
+    kind = "tcg" if forbidden() else "any"
     answer = cache_root() / "accelerator" / f"{arch}-{kind}.json"
     key = f"{boot} {binary} {stamp} {os.access('/dev/kvm', os.R_OK | os.W_OK)}"
     with exclusive(answer.with_suffix(".lock"), deadline=Deadline(120)):
@@ -126,13 +142,13 @@ def _runs_guests(arch: str) -> Accelerator:
             known = _FORMAT.read(answer)
             if known.key == key:
                 return known.accelerator
-        found = _probe(arch, try_kvm=not forbidden)
+        found = _probe(arch, try_kvm=not forbidden())
         _FORMAT.write(answer, _Answer(key, found))
         return found
 
 
-def _foreign(arch: str, *, forbidden: bool) -> Accelerator:
-    if platform.machine() == arch and not forbidden and os.access("/dev/kvm", os.R_OK | os.W_OK):
+def _foreign(arch: str) -> Accelerator:
+    if platform.machine() == arch and not forbidden() and os.access("/dev/kvm", os.R_OK | os.W_OK):
         return Accelerator("kvm", "host", 1.0)
     return Accelerator("tcg", _TCG_CPU_AARCH64, 6.0, note=f"{arch} is emulated on {platform.machine()}")
 
@@ -151,7 +167,7 @@ def _probe(arch: str, *, try_kvm: bool) -> Accelerator:
                 note = f"/dev/kvm opens but did not run a tiny guest ({error.message})"
             else:
                 return Accelerator("kvm", "host", 1.0)
-    return Accelerator("tcg", _TCG_CPU, _TCG_BASE_SCALE, note=note)
+    return Accelerator("tcg", TCG_CPU, TCG_BASE_SCALE, note=note)
 
 
 def _run_tiny_guest(arch: str, accel: str, cpu: str, *, timeout: float) -> float:

@@ -1,13 +1,14 @@
-"""A private network of several machines: addresses and names."""
+"""A private network of several machines of this host: addresses and names."""
 
 from __future__ import annotations
 
 import shlex
+import socket
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from harness.machine.machine import Machine
-from harness.platform.qemu.hub import Hub
-from harness.platform.qemu.instance import QemuInstance
+from harness.platform.parts.hub import Hub
 
 _PROFILE = "/etc/NetworkManager/system-connections/kola-private.nmconnection"
 _ADDRESS_SECONDS = 60
@@ -22,7 +23,16 @@ def name(number: int) -> str:
     return f"node{number}"
 
 
-class QemuPrivateNetwork:
+@runtime_checkable
+class Pluggable(Protocol):
+    """A running machine that takes one more NIC."""
+
+    def plug_nic(self, peer: socket.socket, mac: str) -> None:
+        """Add a NIC whose frames are datagrams on a socket connected to `peer`."""
+        ...
+
+
+class HubNetwork:
     """Implements harness.platform.base.PrivateNetwork by a hub in this process.
 
     The NIC is plugged in after boot, so that clones of one template can have different ones. NetworkManager
@@ -49,14 +59,14 @@ class QemuPrivateNetwork:
         # The profile comes first: on an unknown NIC, NetworkManager would ask for an address by DHCP.
         machine.run(_script(number, hosts), sudo=True, input=_profile(mac, number)).check()
         with self._hub.port() as port:
-            _qemu(machine).plug_nic(port, mac)
+            _pluggable(machine).plug_nic(port, mac)
 
     def close(self) -> None:
         self._hub.close()
 
 
-def _qemu(machine: Machine) -> QemuInstance:
-    if not isinstance(machine.instance, QemuInstance):
+def _pluggable(machine: Machine) -> Pluggable:
+    if not isinstance(machine.instance, Pluggable):
         raise TypeError(f"{type(machine.instance).__name__} is not a machine of this platform")
     return machine.instance
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ from pathlib import Path
 from harness.errors import ConfigError
 from harness.machine.boot import MEDIUM, KernelBoot, LiveIso, NetworkBoot
 from harness.machine.spec import Firmware, MachineSpec
-from harness.platform.qemu import diskargs, disks
-from harness.platform.qemu.disks import through_descriptor
-from harness.platform.qemu.storage import Storage
-from harness.platform.qemu.words import escape
+from harness.platform.parts import diskargs, disks
+from harness.platform.parts.disks import through_descriptor
+from harness.platform.parts.storage import Storage
+from harness.platform.parts.words import escape
 
 _NODE = "medium"
 _CONTROLLER = "medium-bus"
@@ -31,8 +30,13 @@ class MediumFile:
     format: str = "raw"
 
 
-def open_medium(spec: MachineSpec, storage: Storage, handed_over: ExitStack) -> MediumFile | None:
-    """Open the medium for QEMU to inherit. Raises ConfigError for a file that cannot be read."""
+def open_medium(
+    spec: MachineSpec, storage: Storage, handed_over: ExitStack, *, home: Path | None = None
+) -> MediumFile | None:
+    """Open the medium for QEMU. A file made here has a name only in a `home`.
+
+    Raises ConfigError for a file that cannot be read.
+    """
     match spec.medium:
         case LiveIso() as iso:
             _check_file(iso.path, "ISO image")
@@ -42,7 +46,7 @@ def open_medium(spec: MachineSpec, storage: Storage, handed_over: ExitStack) -> 
                 _check_file(path, "boot file")
             if not boot.initrds:
                 return None
-            opened = _open_initrds(boot.initrds)
+            opened = _open_initrds(boot.initrds, home)
         case _:
             return None
     handed_over.callback(os.close, opened.descriptor)
@@ -53,13 +57,13 @@ def arguments(spec: MachineSpec, opened: MediumFile | None, *, machine_is_pc: bo
     """Return QEMU's arguments for a CD, an ISO as disk, or a kernel. Network boot: see `network_words`."""
     match spec.medium:
         case LiveIso(as_disk=as_disk) if opened is not None:
-            index = spec.boot_index(MEDIUM)
+            index, filename = spec.boot_index(MEDIUM), through_descriptor(opened.descriptor)
             tail = f"drive={_NODE},id={diskargs.device_id(MEDIUM)}"
             tail += "" if index is None else f",bootindex={index}"
             if as_disk:
-                node = diskargs.blockdev(_NODE, opened.descriptor, opened.format)
+                node = diskargs.blockdev(_NODE, filename, opened.format)
                 return [*node, "-device", f"virtio-blk-pci,{tail}"]
-            node = diskargs.blockdev(_NODE, opened.descriptor, opened.format, read_only=True)
+            node = diskargs.blockdev(_NODE, filename, opened.format, read_only=True)
             if machine_is_pc:
                 return [*node, "-device", f"ide-cd,{tail}"]
             # The kernels of cloud images have no AHCI.
@@ -96,15 +100,15 @@ def boot_rom(spec: MachineSpec) -> str:
     return ""
 
 
-def _open_initrds(paths: tuple[Path, ...]) -> MediumFile:
+def _open_initrds(paths: tuple[Path, ...], home: Path | None) -> MediumFile:
     """Return one file with all initrds, each padded to four bytes (kernel: initramfs buffer format)."""
-    with tempfile.TemporaryFile(dir=disks.scratch_directory()) as whole:
+    descriptor = disks.new_file(None if home is None else home / "initrd")
+    with os.fdopen(descriptor, "wb", closefd=False) as whole:
         for path in paths:
             with path.open("rb") as part:
                 shutil.copyfileobj(part, whole, 1 << 20)
             whole.write(bytes(-whole.tell() % 4))
-        whole.flush()
-        return MediumFile(os.dup(whole.fileno()))
+    return MediumFile(descriptor)
 
 
 def _check_file(path: Path, kind: str) -> None:

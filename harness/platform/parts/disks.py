@@ -30,7 +30,8 @@ def _unlinked_file() -> int:
         return os.dup(handle.fileno())
 
 
-def _new_file(named: Path | None) -> int:
+def new_file(named: Path | None) -> int:
+    """Return an open, empty file, nameless unless `named`; the caller closes the descriptor."""
     if named is None:
         return _unlinked_file()
     return os.open(named, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -50,7 +51,7 @@ def create_overlay(
 
     It has no name, unless it is to stay as `named`. `size` is absolute (`20G`) or an increase (`+5G`).
     """
-    descriptor = _new_file(named)
+    descriptor = new_file(named)
     # fmt: off
     argv = [
         "qemu-img", "create",
@@ -115,6 +116,6 @@ def overwrite(overlay: int, changes: Iterable[tuple[int, bytes]]) -> int:
 
 def create_empty(size_gib: int, *, named: Path | None = None) -> int:
     """Return a sparse raw disk as an open file, nameless unless `named`; the caller closes the descriptor."""
-    descriptor = _new_file(named)
+    descriptor = new_file(named)
     os.ftruncate(descriptor, size_gib << 30)
     return descriptor

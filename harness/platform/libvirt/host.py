@@ -1,0 +1,82 @@
+"""A libvirt daemon as the host of machines: its connection, security models, proof, and names."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from functools import cached_property
+from typing import Any
+from xml.etree import ElementTree
+
+from harness.errors import InfrastructureError
+from harness.platform.libvirt.connection import Connection, connect
+from harness.platform.libvirt.domain import Labels
+from harness.platform.libvirt.library import HOST_LOST, check_uri, is_gone, is_session, load, text_of
+from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
+from harness.platform.libvirt.proof import Proof, prove
+
+_UNREADABLE = "Cannot access storage file"
+
+
+class LibvirtHost:
+    """The daemon at `uri`, which must run on this host: machines share files with this process."""
+
+    def __init__(self, uri: str) -> None:
+        check_uri(uri)
+        self.uri = uri
+        self._numbers = itertools.count(1)
+        self._reaped: Connection | None = None
+
+    @cached_property
+    def owner(self) -> Owner:
+        return this_process()
+
+    def connection(self) -> Connection:
+        """Return the connection, opened if need be; what dead processes left is then removed.
+
+        Raises ConfigError without the library, InfrastructureError `host-lost`.
+        """
+        found = connect(self.uri)
+        if found is not self._reaped:
+            self._reaped = found
+            reap(found.handle, load())
+        return found
+
+    def new_name(self) -> str:
+        """Return the name of the next domain."""
+        return f"{PREFIX}{self.owner.run}-{next(self._numbers):02d}"
+
+    @cached_property
+    def capabilities(self) -> str:
+        """The daemon's capabilities (libvirt: formatcaps)."""
+        return str(self.connection().handle.getCapabilities())
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone."""
+        return labels_for(self.capabilities, session=is_session(self.uri))
+
+    @cached_property
+    def proof(self) -> Proof:
+        return prove(self.connection(), self.labels, self.owner)
+
+    def not_started(self, error: Any, said: str) -> InfrastructureError:
+        """Return the error for a domain that libvirt did not start."""
+        text = text_of(error)
+        if is_gone(error):
+            return InfrastructureError(
+                f"libvirt no longer answers while starting a machine: {text}", cause=HOST_LOST
+            )
+        if _UNREADABLE in text:
+            text += " (QEMU runs as this user, and must be able to read the image)"
+        return InfrastructureError(f"libvirt did not start QEMU: {text}", cause="qemu-exited", evidence=said)
+
+
+def labels_for(capabilities: str, *, session: bool) -> Labels:
+    """Return the labels for a host with these capabilities. A pure function of them and of this user."""
+    found = ElementTree.fromstring(capabilities).findall("./host/secmodel/model")
+    models = [model.text or "" for model in found]
+    return Labels(
+        run_as=(os.geteuid(), os.getegid()) if "dac" in models and not session else None,
+        unconfined=tuple(model for model in models if model in ("apparmor", "selinux")),
+    )

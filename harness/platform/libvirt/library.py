@@ -1,0 +1,86 @@
+"""The libvirt library: its import, its errors as ours, and the URIs that we accept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.errors import ConfigError, InfrastructureError
+
+PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt"
+
+HOST_LOST = "host-lost"
+"""The cause of a failure when the daemon, or its host, no longer answers."""
+
+NO_DOMAIN = 42
+"""libvirt's VIR_ERR_NO_DOMAIN."""
+
+_GONE = ("client socket is closed", "connection closed", "Cannot recv data", "End of file while reading")
+
+
+def load() -> Any:
+    """Return the module `libvirt`. Raises ConfigError with the packages to install."""
+    try:
+        import libvirt
+        import libvirt_qemu  # noqa: F401  # its calls are needed, too
+    except ImportError:
+        raise ConfigError("this Python has no libvirt-python", hint=PACKAGES) from None
+    return libvirt
+
+
+def default_uri() -> str:
+    """Return the URI of the daemon that this user starts machines with when none is named."""
+    return "qemu:///system" if os.geteuid() == 0 else "qemu:///session"
+
+
+def check_uri(uri: str) -> None:
+    """Raise ConfigError for a URI of another hypervisor, or of another host."""
+    parts = urlsplit(uri)
+    if parts.scheme not in ("qemu", "qemu+unix"):
+        raise ConfigError(
+            f"--libvirt-uri {uri}: machines need QEMU, and a daemon of this host",
+            hint="write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH",
+        )
+    if parts.netloc:
+        raise ConfigError(
+            f"--libvirt-uri {uri}: a daemon of another host is not supported yet",
+            hint="leave the host name out; the images and overlays are files of this host",
+        )
+
+
+def is_session(uri: str) -> bool:
+    """Return True for the daemon of one user, whose machines are that user's processes."""
+    return urlsplit(uri).path == "/session"
+
+
+def text_of(error: Exception) -> str:
+    """Return libvirt's message in one line."""
+    return " ".join(str(error).split())
+
+
+def is_gone(error: Any) -> bool:
+    """Return True when the error says that the connection to the daemon has ended."""
+    code = error.get_error_code() if hasattr(error, "get_error_code") else None
+    return code == 38 or any(words in str(error) for words in _GONE)
+
+
+@contextmanager
+def translated(step: str, *, cause: str = "libvirt-refused") -> Iterator[None]:
+    """Turn libvirt's errors into InfrastructureError.
+
+    `cause` holds unless the daemon is gone (`host-lost`) or the domain is (`qemu-exited`).
+    """
+    library = load()
+    try:
+        yield
+    except library.libvirtError as error:
+        if is_gone(error):
+            raise InfrastructureError(
+                f"libvirt no longer answers while {step}: {text_of(error)}", cause=HOST_LOST
+            ) from None
+        if error.get_error_code() == NO_DOMAIN:
+            raise InfrastructureError(f"the machine is gone while {step}", cause="qemu-exited") from None
+        raise InfrastructureError(f"libvirt failed while {step}: {text_of(error)}", cause=cause) from None

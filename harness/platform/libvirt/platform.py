@@ -1,0 +1,103 @@
+"""The Platform implementation for a libvirt daemon on this host."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from harness.errors import ConfigError, InfrastructureError
+from harness.ignition import IgnitionConfig
+from harness.machine.spec import MachineSpec
+from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
+from harness.platform.libvirt import library, processes, refusals
+from harness.platform.libvirt.files import Fresh
+from harness.platform.libvirt.freezer import LibvirtFreezer
+from harness.platform.libvirt.host import LibvirtHost
+from harness.platform.libvirt.instance import LibvirtInstance
+from harness.platform.libvirt.proof import emulator_of
+from harness.platform.parts import frozen, tpm
+from harness.platform.parts.given import GivenConfig
+from harness.platform.parts.private import HubNetwork
+from harness.platform.templates import Templates
+from harness.util import host
+from harness.util.deadline import Deadline
+
+URI_VARIABLE = "KOLA_LIBVIRT_URI"
+_DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt"
+
+
+class LibvirtPlatform:
+    """Implements harness.platform.base.Platform with transient domains."""
+
+    name = "libvirt"
+
+    def __init__(self, arch: str = "x86_64", uri: str = "") -> None:
+        """`uri` names the daemon; without it `KOLA_LIBVIRT_URI` does, or this user's default."""
+        self.arch = arch
+        self.host = LibvirtHost(uri or os.environ.get(URI_VARIABLE) or library.default_uri())
+
+    @cached_property
+    def templates(self) -> Templates:
+        return Templates(LibvirtFreezer(self.host))
+
+    @property
+    def scale(self) -> float:
+        return self.host.proof.accelerator.scale
+
+    @property
+    def note(self) -> str:
+        found = self.host.proof.accelerator
+        return f"{found.name}, since {found.note}; deadlines ×{found.scale}" if found.note else ""
+
+    def check_host(self) -> list[Missing]:
+        """libvirt-python, a daemon that answers and knows QEMU, qemu-img, and swtpm for a TPM."""
+        missing = []
+        try:
+            emulator_of(self.host.capabilities)
+        except ConfigError as error:
+            absent = "libvirt-python" if error.hint == library.PACKAGES else "QEMU that libvirt knows"
+            missing.append(Missing(absent, error.hint or ""))
+        except InfrastructureError as error:
+            missing.append(Missing(f"libvirt daemon at {self.host.uri}", f"{_DAEMON} ({error.message})"))
+        if shutil.which("qemu-img") is None:
+            missing.append(Missing("qemu-img", "apt-get install qemu-utils"))
+        if not tpm.available():
+            missing.append(Missing(TPM, f"apt-get install {TPM}", essential=False))
+        return missing
+
+    def refuses(self, spec: MachineSpec) -> str:
+        may_spawn = not spec.reachable.forwards or self.host.proof.may_spawn
+        return refusals.obstacle(spec, may_spawn=may_spawn)
+
+    def launch(
+        self,
+        spec: MachineSpec,
+        ignition: IgnitionConfig | bytes | None,
+        *,
+        directory: Path,
+        deadline: Deadline,
+    ) -> LibvirtInstance:
+        reason = self.refuses(spec)
+        if reason:
+            raise ConfigError(reason, hint="such machines run with -p qemu")
+        return LibvirtInstance(
+            spec, GivenConfig(ignition), Fresh(), directory=directory, host=self.host, deadline=deadline
+        )
+
+    def why_not_clone(self, spec: MachineSpec) -> str:
+        return frozen.obstacle(spec)
+
+    def private_network(self) -> HubNetwork:
+        return HubNetwork()
+
+    def capacity(self) -> Capacity:
+        return Capacity(host.total_memory(), host.available_memory(), host.cpus())
+
+    def resident_memory(self, owners: Iterable[int]) -> dict[int, int]:
+        return processes.resident_memory(owners)
+
+    def service_network(self) -> ServiceNetwork:
+        return USER_NETWORK

@@ -1,0 +1,202 @@
+"""The proof of a daemon: a tiny guest, started through it with the CPU that machines will have.
+
+It tells the accelerator, its speed, and whether QEMU may start processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import socket
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+from xml.etree import ElementTree
+
+from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
+from harness.machine.spec import MachineSpec
+from harness.platform.libvirt import domain
+from harness.platform.libvirt.connection import Connection
+from harness.platform.libvirt.domain import Identity, Labels
+from harness.platform.libvirt.files import Workplace
+from harness.platform.libvirt.given import Files
+from harness.platform.libvirt.library import load, text_of
+from harness.platform.libvirt.owners import PREFIX, Owner, host_id
+from harness.platform.libvirt.processes import process_of, seccomp_of
+from harness.platform.libvirt.streams import Courier, new_stream
+from harness.platform.parts.accel import (
+    LOOPS,
+    TCG_BASE_SCALE,
+    TCG_CPU,
+    Accelerator,
+    forbidden,
+    given_scale,
+    measured_scale,
+)
+from harness.platform.parts.disks import new_file
+from harness.util.deadline import Deadline
+from harness.util.jsonfile import JsonFile
+from harness.util.locks import exclusive
+from harness.util.paths import cache_root
+
+START = 1 | 2
+"""libvirt's VIR_DOMAIN_START_PAUSED and VIR_DOMAIN_START_AUTODESTROY."""
+
+# A boot sector: `mov ecx, LOOPS; again: dec ecx; jnz again; mov dx, 0x3f8; mov al, 'K'; out dx, al; hlt`.
+_SECTOR = (
+    b"\x66\xb9" + LOOPS.to_bytes(4, "little") + b"\x66\x49\x75\xfc\xba\xf8\x03\xb0K\xee\xf4\xeb\xfd"
+).ljust(510, b"\0") + b"\x55\xaa"
+_DISK_BYTES = 8 << 20  # below two cylinders, SeaBIOS reads nothing from a virtio disk
+_KVM_SECONDS, _TCG_SECONDS = 10.0, 90.0
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The accelerator that works through a daemon, and whether its QEMUs may start processes."""
+
+    key: str
+    accelerator: Accelerator
+    may_spawn: bool
+    emulator: str
+
+
+_FORMAT = JsonFile(Proof, "a record of a libvirt daemon")
+
+
+def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
+    """Return the proof of this daemon, cached until its host boots or its QEMU changes.
+
+    The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it. Raises InfrastructureError
+    `no-accelerator` when the daemon runs no guest at all.
+    """
+    capabilities = connection.handle.getCapabilities()
+    emulator = emulator_of(capabilities)
+    kind = "tcg" if forbidden() else "any"
+    versions = [connection.handle.getVersion(), connection.handle.getLibVersion()]
+    key = json.dumps([host_id(), connection.uri, kind, emulator, offers_kvm(capabilities), versions])
+    name = hashlib.sha256(f"{connection.uri} {kind}".encode()).hexdigest()[:16]
+    answer = cache_root() / "accelerator" / f"libvirt-{name}.json"
+    scale = given_scale()
+    with exclusive(answer.with_suffix(".lock"), deadline=Deadline(180)):
+        known = None
+        with contextlib.suppress(ConfigError):
+            known = _FORMAT.read(answer)
+        if known is not None and known.key == key:
+            if known.accelerator.name == "kvm" or scale is not None:
+                return _scaled(known, scale)
+            seconds, spawn = _run(connection, known.accelerator, labels, owner, timeout=_TCG_SECONDS)
+            found = replace(known, may_spawn=spawn)
+        else:
+            accelerator, seconds, spawn = _probe(
+                connection, labels, owner, try_kvm=offers_kvm(capabilities) and not forbidden()
+            )
+            found = Proof(key, accelerator, spawn, emulator)
+        if found.accelerator.name != "kvm":
+            found = replace(found, accelerator=replace(found.accelerator, scale=measured_scale(seconds)))
+        _FORMAT.write(answer, found)
+    return _scaled(found, scale)
+
+
+def _scaled(proof: Proof, scale: float | None) -> Proof:
+    if scale is None or proof.accelerator.name == "kvm":
+        return proof
+    return replace(proof, accelerator=replace(proof.accelerator, scale=scale))
+
+
+def offers_kvm(capabilities: str) -> bool:
+    """Return True when the daemon could open /dev/kvm, which proves no more than that."""
+    path = "./guest/arch[@name='x86_64']/domain[@type='kvm']"
+    return ElementTree.fromstring(capabilities).find(path) is not None
+
+
+def emulator_of(capabilities: str) -> str:
+    """Return the path of the QEMU that the daemon starts. Raises ConfigError when it has none."""
+    found = ElementTree.fromstring(capabilities).findtext("./guest/arch[@name='x86_64']/emulator")
+    if not found:
+        raise ConfigError(
+            "the libvirt daemon knows no QEMU for x86_64", hint="apt-get install qemu-system-x86"
+        )
+    return found
+
+
+def _probe(
+    connection: Connection, labels: Labels, owner: Owner, *, try_kvm: bool
+) -> tuple[Accelerator, float, bool]:
+    why = "the environment forbids KVM" if forbidden() else "the libvirt daemon cannot open /dev/kvm"
+    if try_kvm:
+        kvm = Accelerator("kvm", "host", 1.0)
+        try:
+            seconds, spawn = _run(connection, kvm, labels, owner, timeout=_KVM_SECONDS)
+        except (InfrastructureError, DeadlineExceeded) as error:
+            why = f"/dev/kvm opens but did not run a tiny guest ({str(error).splitlines()[0]})"
+        else:
+            return kvm, seconds, spawn
+    tcg = Accelerator("tcg", TCG_CPU, TCG_BASE_SCALE, note=why)
+    return tcg, *_run(connection, tcg, labels, owner, timeout=_TCG_SECONDS)
+
+
+def _run(
+    connection: Connection, accelerator: Accelerator, labels: Labels, owner: Owner, *, timeout: float
+) -> tuple[float, bool]:
+    """Run the boot sector; return the CPU seconds that it took, and whether QEMU may start processes."""
+    library = load()
+    place = Workplace(owner)
+    handle: Any = None
+    ours, theirs = socket.socketpair()
+    courier = Courier("libvirt probe")
+    try:
+        image = place.files / "sector"
+        with open(new_file(image), "wb") as file:  # noqa: PTH123  # a descriptor
+            file.write(_SECTOR)
+            file.truncate(_DISK_BYTES)
+        name = f"{PREFIX}{owner.run}-probe"
+        xml = _xml(image, Identity(name, str(uuid.uuid4()), owner), accelerator, labels)
+        try:
+            handle = connection.handle.createXML(xml, START)
+            stream = new_stream(connection.handle)
+            handle.openConsole(domain.CONSOLE_ALIAS, stream, 0)
+            courier.carry(stream, theirs)
+            pid = process_of(name)
+            mode = None if pid is None else seccomp_of(pid)
+            before = handle.info()[4]
+            handle.resume()
+            ours.settimeout(timeout)
+            while b"K" not in (said := ours.recv(4096)):
+                if not said:
+                    raise InfrastructureError("QEMU ended", cause="no-accelerator")
+            seconds = (handle.info()[4] - before) / 1e9
+        except TimeoutError:
+            raise InfrastructureError(
+                f"{accelerator.name}: did not finish in {timeout:.0f} s", cause="no-accelerator"
+            ) from None
+        except library.libvirtError as error:
+            raise InfrastructureError(
+                f"{accelerator.name}: {text_of(error)}", cause="no-accelerator"
+            ) from None
+        return seconds, mode == 0
+    finally:
+        if handle is not None:
+            with contextlib.suppress(library.libvirtError):
+                handle.destroy()
+        courier.close()
+        ours.close()
+        place.close()
+
+
+def _xml(image: Any, identity: Identity, accelerator: Accelerator, labels: Labels) -> str:
+    """Return the XML of the tiny guest: that of a machine without network, whose disk is the boot sector."""
+    from harness.machine.boot import DiskImage
+    from harness.machine.channels import CONSOLE
+    from harness.machine.spec import DiskOptions
+    from harness.platform.parts.diskargs import DiskFile
+
+    spec = MachineSpec(DiskImage(image, "raw"), memory_mib=64, network=False, channels=(CONSOLE,))
+    disk = DiskFile(-1, "raw", DiskOptions(), index=1, path=str(image))
+    return domain.build(
+        spec,
+        Files(channels=((CONSOLE, image),), primary=disk),
+        identity=identity,
+        accelerator=accelerator,
+        labels=labels,
+    )

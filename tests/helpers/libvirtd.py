@@ -1,0 +1,204 @@
+"""libvirt daemons of the tests' own: private, below a subreaper, with nothing left at their end.
+
+A system daemon has /etc/libvirt, /run/libvirt and so on to itself, in a mount namespace. A session daemon is
+an ordinary user's. Started as a script, this file is the subreaper: `libvirtd.py PARENT COMMAND…`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+NOBODY = 65534
+
+_MOUNTS = """
+for d in etc:/etc/libvirt lib:/var/lib/libvirt cache:/var/cache/libvirt log:/var/log/libvirt run:/run/libvirt
+do
+    mkdir -p "${d#*:}" && mount --bind "$0/${d%%:*}" "${d#*:}" || exit 1
+done
+[ ! -e "$0/kvm" ] || mount --bind "$0/kvm" /dev/kvm || exit 1
+exec libvirtd -f "$0/etc/libvirtd.conf" -p "$0/pid"
+"""
+
+
+@dataclass
+class Daemon:
+    """A running daemon: its directory, URI, and the process above it that reaps and ends everything below."""
+
+    directory: Path
+    uri: str
+    reaper: subprocess.Popen[bytes]
+    environment: dict[str, str]
+
+    @property
+    def pid(self) -> int:
+        return int((self.directory / "pid").read_text())
+
+    def virsh(self, *words: str) -> str:
+        """Run virsh and return its output."""
+        done = subprocess.run(
+            ["virsh", "-c", self.uri, *words], capture_output=True, text=True, timeout=60, check=True
+        )
+        return done.stdout.strip()
+
+    def domains(self) -> list[str]:
+        return self.virsh("list", "--all", "--name").split()
+
+    def kill(self, sign: int = signal.SIGKILL) -> None:
+        """Send a signal to the daemon alone, not to its machines."""
+        os.kill(self.pid, sign)
+
+    def stop(self) -> None:
+        """End the daemon and everything below it."""
+        self.reaper.terminate()
+        self.reaper.wait(30)
+
+
+@contextlib.contextmanager
+def system_daemon(directory: Path, *, sandbox: bool = True) -> Iterator[Daemon]:
+    """A daemon of root's in a mount namespace of its own. In the `sandbox` QEMU may not start processes."""
+    for name in ("etc", "lib", "cache", "log", "run"):
+        (directory / name).mkdir(parents=True)
+    socket = _sockets(directory)
+    (directory / "etc/libvirtd.conf").write_text(
+        f'unix_sock_dir = "{socket.parent}"\nauth_unix_rw = "none"\nauth_unix_ro = "none"\n'
+        'log_outputs = "3:stderr"\n'
+    )
+    (directory / "etc/qemu.conf").write_text(
+        'stdio_handler = "file"\ncgroup_controllers = [ ]\nnamespaces = [ ]\n'
+        f"seccomp_sandbox = {-1 if sandbox else 0}\n"
+    )
+    if Path("/dev/kvm").exists():
+        # libvirt probes QEMU again and again where root may open /dev/kvm and QEMU's user may not.
+        kvm = directory / "kvm"
+        os.mknod(kvm, 0o660 | 0o020000, os.makedev(10, 232))
+        with contextlib.suppress(LookupError):
+            shutil.chown(kvm, group="kvm")
+        kvm.chmod(0o660)
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _MOUNTS, str(directory)]
+    daemon = _start(directory, command, f"qemu+unix:///system?socket={socket}", {})
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+@contextlib.contextmanager
+def session_daemon(directory: Path, user: int = NOBODY) -> Iterator[Daemon]:
+    """A session daemon of an ordinary user, who owns the directory."""
+    socket = _sockets(directory)
+    config = directory / "config/libvirt"
+    for path in (config, directory / "run", directory / "cache", directory / "data"):
+        path.mkdir(parents=True)
+    (config / "libvirtd.conf").write_text(f'unix_sock_dir = "{socket.parent}"\nlog_outputs = "3:stderr"\n')
+    (config / "qemu.conf").write_text('stdio_handler = "file"\n')
+    for base in (directory, socket.parent):
+        for path in (base, *base.rglob("*")):
+            os.chown(path, user, user)
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(directory),
+        "XDG_RUNTIME_DIR": str(directory / "run"),
+        "XDG_CONFIG_HOME": str(directory / "config"),
+        "XDG_CACHE_HOME": str(directory / "cache"),
+        "XDG_DATA_HOME": str(directory / "data"),
+    }
+    command = ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups"]
+    command += ["libvirtd", "-p", str(directory / "pid")]
+    uri = f"qemu+unix:///session?socket={socket}"
+    daemon = _start(directory, command, uri, environment)
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+def _sockets(directory: Path) -> Path:
+    """The path of the daemon's socket. Paths of sockets are short."""
+    path = directory / "sock"
+    path.mkdir(parents=True, exist_ok=True)
+    return path / "libvirt-sock"
+
+
+def _start(directory: Path, command: list[str], uri: str, environment: dict[str, str]) -> Daemon:
+    with (directory / "daemon.log").open("wb") as log:
+        reaper = subprocess.Popen(
+            [sys.executable, __file__, str(os.getpid()), *command],
+            env=environment or None,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    daemon = Daemon(directory, uri, reaper, environment)
+    socket = Path(uri.partition("socket=")[2])
+    limit = time.monotonic() + 60
+    while not socket.exists():
+        if reaper.poll() is not None or time.monotonic() > limit:
+            daemon.stop()
+            raise AssertionError("libvirtd did not start:\n" + (directory / "daemon.log").read_text())
+        time.sleep(0.05)
+    return daemon
+
+
+# The subreaper
+
+
+def reap(parent: int, command: list[str]) -> int:
+    """Run the daemon; reap it and all orphans below it; end with it, and end them."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    libc.prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        return 1
+    daemon = subprocess.Popen(command)
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: (asked.append(1), daemon.send_signal(signal.SIGTERM)))
+    ended: float | None = None
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        if pid == daemon.pid:
+            daemon.returncode = 0
+            ended = time.monotonic()
+        if pid == 0:
+            # A daemon that was killed by a test leaves its machines running for a while, as in life.
+            if asked and ended is None and len(asked) == 1:
+                asked.append(2)
+                signal.alarm(10)
+                signal.signal(signal.SIGALRM, lambda *_: daemon.kill())
+            if asked and ended is not None:
+                for orphan in children():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(orphan, signal.SIGKILL)
+            time.sleep(0.02)
+
+
+def children() -> list[int]:
+    """All processes below this one."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                stat = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                parents.setdefault(int(stat[1]), []).append(int(entry.name))
+    found, todo = [], [os.getpid()]
+    while todo:
+        below = parents.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(reap(int(sys.argv[1]), sys.argv[2:]))
