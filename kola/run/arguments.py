@@ -127,9 +127,7 @@ def add_filter_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
         help="and those in DIR/tests/kola (repeatable; else in .)",
     )
     tests.add_argument("--no-net", action=Switch, help="leave out what needs the Internet")
-    tests.add_argument(
-        "-p", "--platform", type=_platform, metavar="PLATFORM", help="qemu or libvirt"
-    )
+    tests.add_argument("-p", "--platform", type=_platform, metavar="PLATFORM", help="qemu or libvirt")
     tests.add_argument(
         "--also-distro",
         action="append",

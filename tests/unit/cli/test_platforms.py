@@ -10,7 +10,7 @@ import pytest
 from harness.errors import InfrastructureError
 from harness.machine.spec import MachineSpec
 from harness.platform.base import Missing
-from kola.cli import platforms
+from kola.cli import offers
 from kola.cli.main import main
 
 
@@ -41,7 +41,7 @@ class Broken(Ready):
 
 def answer(monkeypatch: pytest.MonkeyPatch, libvirt: Any) -> None:
     known = {"qemu": Ready(), "libvirt": libvirt}
-    monkeypatch.setattr(platforms, "choose", lambda name, arch, uri: known[name])
+    monkeypatch.setattr(offers, "choose", lambda name, arch, uri: known[name])
 
 
 def test_a_platform_says_what_it_offers_and_what_not(
