@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -256,19 +256,24 @@ def test_a_later_run_reaps_what_a_killed_daemons_run_left(
         foreign += "<os><type>hvm</type></os></domain>"
         (tmp_path / "foreign.xml").write_text(foreign)
         daemon.virsh("create", str(tmp_path / "foreign.xml"))
-        restart(daemon)
-        os.kill(worker, signal.SIGKILL)
-        run.kill()
-        run.wait()
-        assert len(daemon.domains()) == 2
-        on(daemon, lab)
-        names = daemon.domains()
-        assert "kola-foreign" in names
-        assert not [name for name in names if name.startswith(f"kola-{worker:06x}")]
+        with restarted(daemon):
+            os.kill(worker, signal.SIGKILL)
+            run.kill()
+            run.wait()
+            assert len(daemon.domains()) == 2
+            machine = on(daemon, lab)
+            names = daemon.domains()
+            machine.close()
+            assert "kola-foreign" in names
+            assert not [name for name in names if name.startswith(f"kola-{worker:06x}")]
 
 
-def restart(daemon: Daemon) -> None:
-    """Kill the daemon, and start it again in the same mount namespace; its machines live on."""
+@contextmanager
+def restarted(daemon: Daemon) -> Iterator[None]:
+    """Kill the daemon, and start it again in the same mount namespace; its machines live on.
+
+    The new one is not below the subreaper, and ends here.
+    """
     old = daemon.pid
     with Path(f"/proc/{old}/ns/mnt").open("rb") as space:
         daemon.kill()
@@ -278,6 +283,12 @@ def restart(daemon: Daemon) -> None:
         (daemon.directory / "pid").unlink(missing_ok=True)
         subprocess.run(again, check=True, pass_fds=[space.fileno()])
     assert settled(lambda: (daemon.directory / "pid").exists(), 10)
+    new = daemon.pid
+    try:
+        yield
+    finally:
+        os.kill(new, signal.SIGTERM)
+        assert settled(lambda: not Path(f"/proc/{new}").exists(), 10)
 
 
 @pytest.mark.parametrize("make", [session_daemon, system_daemon], ids=["session", "system"])
