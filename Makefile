@@ -5,12 +5,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run test testiso hostile faults mutants libvirt check messages reference live packages clean
+.PHONY: run test testiso hostile faults mutants libvirt libvirt-host check messages reference live packages clean
 
 run: reference
 	$(BIN)/kola run --parallel auto --tag defaults,smoke
 
-test: check live
+test: check live libvirt-host
 	$(BIN)/pytest -q tests/unit -n 2
 	$(BIN)/pytest -q tests/hostile -n 2
 	$(BIN)/pytest -q tests/acceptance -n 2
@@ -33,7 +33,10 @@ mutants: reference
 LIBVIRT := libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-daemon-system-sysv \
 	libvirt-clients libvirt-dev pkg-config gcc netcat-openbsd dnsmasq-base
 
-libvirt: reference
+libvirt: reference libvirt-host
+	$(BIN)/pytest -q tests/vm/test_libvirt.py
+
+libvirt-host: $(VENV)/.ready
 	@missing=$$(for p in $(LIBVIRT); do \
 	    [ "$$(dpkg-query -Wf '$${Status}' $$p 2>/dev/null)" = 'install ok installed' ] || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
@@ -46,7 +49,6 @@ libvirt: reference
 	    status=$$?; [ -z "$$made" ] || $(SUDO) rm $$policy; exit $$status; \
 	fi
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,libvirt]'
-	$(BIN)/pytest -q tests/vm/test_libvirt.py
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -71,6 +71,7 @@ def system_daemon(directory: Path, *, sandbox: bool = True) -> Iterator[Daemon]:
     socket = _sockets(directory)
     (directory / "etc/libvirtd.conf").write_text(
         f'unix_sock_dir = "{socket.parent}"\nauth_unix_rw = "none"\nauth_unix_ro = "none"\n'
+        'unix_sock_rw_perms = "0777"\n'
         'log_outputs = "3:stderr"\n'
     )
     (directory / "etc/qemu.conf").write_text(

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -256,19 +256,24 @@ def test_a_later_run_reaps_what_a_killed_daemons_run_left(
         foreign += "<os><type>hvm</type></os></domain>"
         (tmp_path / "foreign.xml").write_text(foreign)
         daemon.virsh("create", str(tmp_path / "foreign.xml"))
-        restart(daemon)
-        os.kill(worker, signal.SIGKILL)
-        run.kill()
-        run.wait()
-        assert len(daemon.domains()) == 2
-        on(daemon, lab)
-        names = daemon.domains()
-        assert "kola-foreign" in names
-        assert not [name for name in names if name.startswith(f"kola-{worker:06x}")]
+        with restarted(daemon):
+            os.kill(worker, signal.SIGKILL)
+            run.kill()
+            run.wait()
+            assert len(daemon.domains()) == 2
+            machine = on(daemon, lab)
+            names = daemon.domains()
+            machine.close()
+            assert "kola-foreign" in names
+            assert not [name for name in names if name.startswith(f"kola-{worker:06x}")]
 
 
-def restart(daemon: Daemon) -> None:
-    """Kill the daemon, and start it again in the same mount namespace; its machines live on."""
+@contextmanager
+def restarted(daemon: Daemon) -> Iterator[None]:
+    """Kill the daemon, and start it again in the same mount namespace; its machines live on.
+
+    The new one is not below the subreaper, and ends here.
+    """
     old = daemon.pid
     with Path(f"/proc/{old}/ns/mnt").open("rb") as space:
         daemon.kill()
@@ -278,22 +283,33 @@ def restart(daemon: Daemon) -> None:
         (daemon.directory / "pid").unlink(missing_ok=True)
         subprocess.run(again, check=True, pass_fds=[space.fileno()])
     assert settled(lambda: (daemon.directory / "pid").exists(), 10)
+    new = daemon.pid
+    try:
+        yield
+    finally:
+        os.kill(new, signal.SIGTERM)
+        assert settled(lambda: not Path(f"/proc/{new}").exists(), 10)
 
 
-def test_a_session_daemon_serves_an_ordinary_user(
-    short: Callable[[], Path], image: Path, tmp_path: Path
+@pytest.mark.parametrize("make", [session_daemon, system_daemon], ids=["session", "system"])
+def test_an_ordinary_user_has_machines(
+    make: Callable[[Path], AbstractContextManager[Daemon]],
+    short: Callable[[], Path],
+    image: Path,
 ) -> None:
     """As `nobody`, who reads this checkout and this Python by a capability: they may lie in root's home."""
     home = short()
-    with session_daemon(home) as daemon:
+    with make(home) as daemon:
         shared = home.parent / image.name
         try:
             os.link(image, shared)
         except OSError:
             shutil.copyfile(image, shared)
-        places = {name: home / name for name in ("cache", "tmp", "out")}
-        for path in places.values():
-            path.mkdir(exist_ok=True)
+        before = nature(shared)
+        mine = home.parent / "mine"
+        places = {name: mine / name for name in ("cache", "tmp", "out")}
+        for path in (mine, *places.values()):
+            path.mkdir()
             os.chown(path, NOBODY, NOBODY)
         # fmt: off
         words = [
@@ -304,10 +320,10 @@ def test_a_session_daemon_serves_an_ordinary_user(
             "--output-dir", str(places["out"] / "run"), "basic",
         ]
         # fmt: on
-        environment = os.environ | daemon.environment | {"TMPDIR": str(places["tmp"])}
-        environment["PATH"] = os.environ["PATH"]
+        own = {"HOME": str(mine), "XDG_CACHE_HOME": str(places["cache"]), "TMPDIR": str(places["tmp"])}
+        environment = {**os.environ, **daemon.environment, **own, "PATH": os.environ["PATH"]}
         done = subprocess.run(
-            words, env=environment, cwd=home, capture_output=True, text=True, timeout=900, check=False
+            words, env=environment, cwd=mine, capture_output=True, text=True, timeout=900, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         report = json.loads((places["out"] / "run/reports/report.json").read_text())
@@ -315,6 +331,7 @@ def test_a_session_daemon_serves_an_ordinary_user(
         assert daemon.domains() == []
         assert list((places["cache"] / "kola/scratch").iterdir()) == []
         assert list(places["tmp"].glob("libvirt-*")) == []
+        assert nature(shared) == before
 
 
 def test_an_unknown_daemon_is_named(reference: Path, tmp_path: Path) -> None:
