@@ -19,8 +19,8 @@ test: check live libvirt-host
 hostile: $(VENV)/.ready
 	KOLA_HOSTILE=all $(BIN)/pytest -q tests/hostile -n 2
 
-faults: reference
-	KOLA_FAULTS=all $(BIN)/pytest -q tests/vm/test_faults.py
+faults: live
+	KOLA_FAULTS=all $(BIN)/pytest -q tests/vm/test_faults.py tests/vm/test_live_defects.py
 
 # make testiso BUILD=DIR: every way to boot and install the build in DIR; without BUILD the reference OS.
 testiso: $(if $(BUILD),$(VENV)/.ready packages,live)
