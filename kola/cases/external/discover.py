@@ -169,7 +169,7 @@ def _search(directory: Path, prefix: str, findings: _Findings, *, above: tuple[s
     for name in contents.scripts:
         findings.warnings.append(
             f"{directory / name}: a script that others may not execute is no test;"
-            f" make it one with chmod +x, or move it to {_DATA}/"
+            f" make it one with chmod a+x, or move it to {_DATA}/"
         )
     for name in contents.dangling:
         if name not in _SPECIAL:

@@ -54,7 +54,7 @@ def test_only_the_execute_bit_for_others_makes_a_test(tmp_path: Path) -> None:
     discovery = found(top)
     if os.getuid() == 0:
         assert names(discovery) == ["ext.proj.all"]
-    assert [warning for warning in discovery.warnings if "mine" in warning and "chmod +x" in warning]
+    assert [warning for warning in discovery.warnings if "mine" in warning and "chmod a+x" in warning]
 
 
 def test_config_serves_its_own_directory_only_and_ign_goes_first(tmp_path: Path) -> None:
