@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from harness.errors import ConfigError, InfrastructureError
 
-PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt"
+PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt-host"
 
 HOST_LOST = "host-lost"
 """The cause of a failure when the daemon, or its host, no longer answers."""

@@ -26,7 +26,7 @@ from harness.util import host
 from harness.util.deadline import Deadline
 
 URI_VARIABLE = "KOLA_LIBVIRT_URI"
-_DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt"
+_DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt-host"
 
 
 class LibvirtPlatform:
