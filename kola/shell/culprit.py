@@ -23,6 +23,7 @@ _ASK = (
     "systemctl is-system-running; systemctl list-jobs --no-legend --no-pager;"
     " systemctl list-units --state=active --plain --no-legend --no-pager emergency.target rescue.target"
 )
+_STAYS = ("running", "degraded", "starting", "initializing")
 _ON_THE_WAY = re.compile(r"^(maintenance|stopping)$|\b(emergency|rescue)\.(target|service)\b", re.MULTILINE)
 
 
@@ -88,11 +89,12 @@ def _emergency(machine: Machine) -> None:
     reached = False
     while not reached and incidents.fatal is None and not limit.expired:
         try:
-            answer = machine.run(_ASK, timeout=30).stdout
+            # As root: systemd answers root when the message bus has already been stopped.
+            answer = machine.run(_ASK, sudo=True, timeout=30).stdout
         except ConnectionLost:
             incidents.wake.wait(limit.remaining)
             break
-        if _ON_THE_WAY.search(answer) is None:
+        if answer.startswith(_STAYS) and _ON_THE_WAY.search(answer) is None:
             return
         reached = answer.startswith("maintenance")
         incidents.wake.wait(0.5)

@@ -77,6 +77,7 @@ def test_a_shell_a_console_and_a_reboot(desk: Desk) -> None:
             console.expect("Linux version", seconds=180)
             console.type("\x1d")
             assert console.end() == 0
+        shell.expect("waiting for it to come back", seconds=120)
         shell.expect(PROMPT, seconds=300)
         shell.type("cat /proc/sys/kernel/random/boot_id\r")
         assert shell.expect(r"\n([0-9a-f-]{36})", seconds=60)[1] != before
@@ -146,5 +147,5 @@ def test_the_chart_of_a_boot_names_its_units(desk: Desk, tmp_path: Path) -> None
     assert desk.kola("bootchart", "--workdir", str(desk.reference), "-o", str(chart)) == f"{chart}\n"
     drawn = chart.read_text()
     assert "<svg" in drawn
-    assert "sshd" in drawn
+    assert "multi-user.target" in drawn
     assert desk.ps() == []
