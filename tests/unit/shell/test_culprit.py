@@ -19,7 +19,7 @@ DEAF = ""
 
 
 class Guest:
-    """A machine that answers what it was told to. With its last answer the incident arrives, if there is one."""
+    """A machine with these answers, after which comes the incident of the emergency `shell`, if there is one."""
 
     def __init__(self, answers: list[str], *, shell: bool) -> None:
         self._answers = iter(answers)
