@@ -18,7 +18,8 @@ HOST_LOST = "host-lost"
 NO_DOMAIN = 42
 """libvirt's VIR_ERR_NO_DOMAIN."""
 
-_GONE = ("client socket is closed", "connection closed", "Cannot recv data", "End of file while reading")
+_FROM_RPC = 7  # libvirt's virErrorDomain: the connection itself
+_CONNECTION_ENDED = (1, 38)  # libvirt's VIR_ERR_INTERNAL_ERROR, VIR_ERR_SYSTEM_ERROR
 
 
 def load() -> Any:
@@ -63,8 +64,8 @@ def text_of(error: Exception) -> str:
 
 def is_gone(error: Any) -> bool:
     """Return True when the error says that the connection to the daemon has ended."""
-    code = error.get_error_code() if hasattr(error, "get_error_code") else None
-    return code == 38 or any(words in str(error) for words in _GONE)
+    # Elsewhere the same codes mean a file that cannot be read, for one, or a full disk.
+    return error.get_error_domain() == _FROM_RPC and error.get_error_code() in _CONNECTION_ENDED
 
 
 @contextmanager
