@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from harness.errors import InfrastructureError
 from harness.platform.libvirt.connection import Connection, connect
 from harness.platform.libvirt.domain import Labels
-from harness.platform.libvirt.library import HOST_LOST, check_uri, is_gone, is_session, load, text_of
+from harness.platform.libvirt.library import HOST_LOST, check_uri, is_gone, load, text_of
 from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
 
@@ -54,7 +54,7 @@ class LibvirtHost:
     @cached_property
     def labels(self) -> Labels:
         """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone."""
-        return labels_for(self.capabilities, session=is_session(self.uri))
+        return labels_for(self.capabilities)
 
     @cached_property
     def proof(self) -> Proof:
@@ -72,11 +72,14 @@ class LibvirtHost:
         return InfrastructureError(f"libvirt did not start QEMU: {text}", cause="qemu-exited", evidence=said)
 
 
-def labels_for(capabilities: str, *, session: bool) -> Labels:
-    """Return the labels for a host with these capabilities. A pure function of them and of this user."""
+def labels_for(capabilities: str) -> Labels:
+    """Return the labels for a host with these capabilities. A pure function of them and of this user.
+
+    Only a daemon of root's has the model `dac`, by which it changes files' owners. It serves `/session`, too.
+    """
     found = ElementTree.fromstring(capabilities).findall("./host/secmodel/model")
     models = [model.text or "" for model in found]
     return Labels(
-        run_as=(os.geteuid(), os.getegid()) if "dac" in models and not session else None,
+        run_as=(os.geteuid(), os.getegid()) if "dac" in models else None,
         unconfined=tuple(model for model in models if model in ("apparmor", "selinux")),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from harness.platform.libvirt import command, domain, refusals
 from harness.platform.libvirt.domain import QEMU_NAMESPACE, Identity, Labels
 from harness.platform.libvirt.given import Files, Named
 from harness.platform.libvirt.hardware import slots
-from harness.platform.libvirt.host import labels_for
+from harness.platform.libvirt.host import LibvirtHost, labels_for
 from harness.platform.libvirt.owners import NAMESPACE, Owner
 from harness.platform.parts.accel import TCG_CPU, Accelerator
 from harness.platform.parts.diskargs import DiskFile
@@ -102,21 +103,29 @@ def test_confinement_is_switched_off_where_it_is_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("models", "session", "run_as", "unconfined"),
+    ("models", "run_as", "unconfined"),
     [
-        (("dac",), False, True, ()),
-        (("apparmor", "dac"), False, True, ("apparmor",)),
-        (("selinux",), True, False, ("selinux",)),
-        (("none",), True, False, ()),
-        (("dac",), True, False, ()),
+        (("dac",), True, ()),
+        (("apparmor", "dac"), True, ("apparmor",)),
+        (("selinux",), False, ("selinux",)),
+        (("none",), False, ()),
     ],
 )
 def test_labels_are_those_of_the_daemons_host(
-    models: tuple[str, ...], session: bool, run_as: bool, unconfined: tuple[str, ...]
+    models: tuple[str, ...], run_as: bool, unconfined: tuple[str, ...]
 ) -> None:
     parts = "".join(f"<secmodel><model>{model}</model></secmodel>" for model in models)
-    labels = labels_for(f"<capabilities><host>{parts}</host></capabilities>", session=session)
+    labels = labels_for(f"<capabilities><host>{parts}</host></capabilities>")
     assert (labels.run_as is not None, labels.unconfined) == (run_as, unconfined)
+
+
+def test_a_daemon_of_roots_that_is_called_a_session_changes_no_files_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = "<secmodel><model>none</model></secmodel><secmodel><model>dac</model></secmodel>"
+    host = LibvirtHost("qemu+unix:///session?socket=/run/libvirt/libvirt-sock")
+    monkeypatch.setattr(LibvirtHost, "capabilities", f"<capabilities><host>{models}</host></capabilities>")
+    assert host.labels.run_as == (os.geteuid(), os.getegid())
 
 
 def test_the_cpu_is_the_accelerators() -> None:
