@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from harness.errors import InfrastructureError
 from harness.platform.libvirt.connection import Connection, connect
 from harness.platform.libvirt.domain import Labels
-from harness.platform.libvirt.library import HOST_LOST, check_uri, is_gone, load, text_of
+from harness.platform.libvirt.library import HOST_LOST, check_uri, is_gone, load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
 
@@ -38,8 +38,9 @@ class LibvirtHost:
         """
         found = connect(self.uri)
         if found is not self._reaped:
+            with translated("looking for machines that dead runs left"):
+                reap(found.handle, load())
             self._reaped = found
-            reap(found.handle, load())
         return found
 
     def new_name(self) -> str:
@@ -49,7 +50,8 @@ class LibvirtHost:
     @cached_property
     def capabilities(self) -> str:
         """The daemon's capabilities (libvirt: formatcaps)."""
-        return str(self.connection().handle.getCapabilities())
+        with translated("asking what it can do"):
+            return str(self.connection().handle.getCapabilities())
 
     @cached_property
     def labels(self) -> Labels:

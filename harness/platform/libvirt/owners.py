@@ -107,17 +107,18 @@ def reap(connection: Any, library: Any) -> list[str]:
     """
     ended = []
     for domain in connection.listAllDomains():
-        if not domain.name().startswith(PREFIX) or domain.isPersistent():
+        if not domain.name().startswith(PREFIX):
             continue
         with contextlib.suppress(library.libvirtError):  # it may end meanwhile
             owner = Owner.parse(domain.metadata(_METADATA_ELEMENT, NAMESPACE, 0))
-            if owner is not None and owner.dead:
+            if owner is not None and owner.dead and not domain.isPersistent():
                 domain.destroy()
                 ended.append(domain.name())
     for parent in (disks.scratch_directory(), sockets_directory()):
         for entry in parent.glob(f"{_SCRATCH}*"):
-            if _abandoned(entry.name) and entry.stat().st_uid == os.geteuid():
-                shutil.rmtree(entry, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):  # another process reaps it, too
+                if _abandoned(entry.name) and entry.stat().st_uid == os.geteuid():
+                    shutil.rmtree(entry, ignore_errors=True)
     return ended
 
 

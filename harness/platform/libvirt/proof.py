@@ -21,7 +21,7 @@ from harness.platform.libvirt.connection import Connection
 from harness.platform.libvirt.domain import Identity, Labels
 from harness.platform.libvirt.files import Workplace
 from harness.platform.libvirt.given import Files
-from harness.platform.libvirt.library import load, text_of
+from harness.platform.libvirt.library import load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, host_id
 from harness.platform.libvirt.processes import process_of, seccomp_of
 from harness.platform.libvirt.streams import Courier, new_stream
@@ -70,10 +70,11 @@ def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
     The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it. Raises InfrastructureError
     `no-accelerator` when the daemon runs no guest at all.
     """
-    capabilities = connection.handle.getCapabilities()
+    with translated("asking what it can do"):
+        capabilities = connection.handle.getCapabilities()
+        versions = [connection.handle.getVersion(), connection.handle.getLibVersion()]
     emulator = emulator_of(capabilities)
     kind = "tcg" if forbidden() else "any"
-    versions = [connection.handle.getVersion(), connection.handle.getLibVersion()]
     key = json.dumps([host_id(), connection.uri, kind, emulator, offers_kvm(capabilities), versions])
     name = hashlib.sha256(f"{connection.uri} {kind}".encode()).hexdigest()[:16]
     answer = cache_root() / "accelerator" / f"libvirt-{name}.json"
