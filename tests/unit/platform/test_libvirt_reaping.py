@@ -90,3 +90,15 @@ def test_two_processes_may_reap_at_once(places: Path, dead: Owner, monkeypatch: 
 
     monkeypatch.setattr(owners, "_abandoned", slowly)
     assert reap(connected(), LIBRARY) == []
+
+
+def test_processes_of_another_container_are_not_judged(
+    places: Path, dead: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers may share a daemon, and hosts a home: a process that is not seen here may live there."""
+    (places / f"{dead.token}x").mkdir()
+    theirs = Domain("kola-1-01", dead)
+    monkeypatch.setattr(owners, "_namespace", lambda: "pid:[1]")
+    assert reap(connected(theirs), LIBRARY) == []
+    assert not theirs.destroyed
+    assert list(places.iterdir())
