@@ -106,6 +106,11 @@ class LibvirtEvents:
             self._host("machine-killed", "another client of libvirt destroyed the machine")
         elif detail == Stopped.CRASHED:
             self._monitor.fatal("kernel-panic", "the guest's kernel panicked", SOURCE)
+        elif detail == Stopped.SHUTDOWN:
+            # After the guest's own power-off this is the second incident, which ends nothing any more.
+            self._host("qemu-exited", "QEMU ended while its guest was needed")
+        else:
+            self._host("machine-killed", "another client of libvirt saved the machine, or moved it away")
         self.stopped.set()
 
     def _paused(self) -> None:

@@ -31,6 +31,9 @@ class Machine:
 CASES: dict[str, tuple[Callable[[LibvirtEvents], None], str]] = {
     "qemu-died": (lambda heard: heard.lifecycle(5, 5), "qemu-exited"),
     "destroyed-by-others": (lambda heard: heard.lifecycle(5, 1), "machine-killed"),
+    "qemu-terminated": (lambda heard: heard.lifecycle(5, 0), "qemu-exited"),
+    "migrated-by-others": (lambda heard: heard.lifecycle(5, 3), "machine-killed"),
+    "saved-by-others": (lambda heard: heard.lifecycle(5, 4), "machine-killed"),
     "panic": (lambda heard: heard.lifecycle(8, 0), "kernel-panic"),
     "panic-with-on-crash-destroy": (lambda heard: heard.lifecycle(5, 2), "kernel-panic"),
     "power-off": (lambda heard: heard.lifecycle(6, 1), "powered-off"),
@@ -53,6 +56,13 @@ def test_qemus_last_words_are_told() -> None:
     machine.events.lifecycle(5, 5)
     assert machine.incidents.fatal is not None
     assert "out of luck" in machine.incidents.fatal.message
+
+
+def test_the_end_of_qemu_after_a_power_off_is_the_guests_doing() -> None:
+    machine = Machine()
+    machine.events.lifecycle(6, 1)
+    machine.events.lifecycle(5, 0)
+    assert machine.cause == "powered-off"
 
 
 def test_the_end_that_was_asked_for_is_no_news() -> None:
