@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from harness.errors import ConfigError, InfrastructureError
+from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
+from harness.util.deadline import Deadline
+
+T = TypeVar("T")
 
 PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt"
 
@@ -85,3 +91,46 @@ def translated(step: str, *, cause: str = "libvirt-refused") -> Iterator[None]:
         if error.get_error_code() == NO_DOMAIN:
             raise InfrastructureError(f"the machine is gone while {step}", cause="qemu-exited") from None
         raise InfrastructureError(f"libvirt failed while {step}: {text_of(error)}", cause=cause) from None
+
+
+def ask(
+    step: str,
+    call: Callable[[], T],
+    *,
+    deadline: Deadline,
+    cause: str = "libvirt-refused",
+    late: Callable[[T], object] = lambda result: None,
+) -> T:
+    """Return what `call`, of libvirt, returns. Raises DeadlineExceeded, and errors as `translated` does.
+
+    libvirt waits without a limit for a QEMU that hangs, and nothing interrupts it. The thread that waits is
+    then left to itself; `late` gets the result that nobody waits for any more.
+    """
+    with translated(step, cause=cause):
+        try:
+            return limited(call, deadline.remaining, late=late)
+        except FutureTimeout:
+            raise DeadlineExceeded(f"{step} through libvirt", seconds=deadline.elapsed) from None
+
+
+def limited(call: Callable[[], T], seconds: float, *, late: Callable[[T], object] = lambda result: None) -> T:
+    """Return what `call` returns, from a thread of its own. Raises TimeoutError; see `ask` for `late`."""
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:  # handed to the caller, whatever it is
+            answer.set_exception(error)
+
+    def dispose(done: Future[T]) -> None:
+        if done.exception() is None:
+            with suppress(load().libvirtError):
+                late(done.result())
+
+    threading.Thread(target=work, name="libvirt call", daemon=True).start()
+    try:
+        return answer.result(timeout=seconds)
+    except BaseException:  # an interrupt, too, leaves the call behind
+        answer.add_done_callback(dispose)
+        raise

@@ -37,12 +37,16 @@ def process_of(name: str) -> int | None:
 
 
 def kill(name: str, pid: int | None) -> None:
-    """Kill the process of a domain whose daemon is gone, if it is ours and still that domain's."""
-    if pid is not None and process_of(name) == pid:
+    """Kill the process of a domain whose daemon is gone, if it is ours and still that domain's.
+
+    Without `pid` it is looked for.
+    """
+    found = process_of(name)
+    if found is not None and pid in (None, found):
         with contextlib.suppress(OSError, DeadlineExceeded):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(found, signal.SIGKILL)
             ended = Deadline(_KILL_SECONDS)
-            ended.poll(lambda: process_of(name) != pid, step="waiting for QEMU to end", interval=0.05)
+            ended.poll(lambda: process_of(name) != found, step="waiting for QEMU to end", interval=0.05)
 
 
 def seccomp_of(pid: int) -> int | None:
