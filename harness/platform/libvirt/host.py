@@ -9,6 +9,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from harness.errors import InfrastructureError
+from harness.machine.spec import MachineSpec
+from harness.platform.libvirt import refusals
 from harness.platform.libvirt.connection import Connection, connect
 from harness.platform.libvirt.domain import Labels
 from harness.platform.libvirt.library import HOST_LOST, check_uri, is_gone, load, text_of, translated
@@ -61,6 +63,11 @@ class LibvirtHost:
     @cached_property
     def proof(self) -> Proof:
         return prove(self.connection(), self.labels, self.owner)
+
+    def refuses(self, spec: MachineSpec) -> str:
+        """Return the reason why the daemon cannot run such a machine; empty when it can."""
+        may_spawn = not spec.reachable.forwards or self.proof.may_spawn
+        return refusals.obstacle(spec, may_spawn=may_spawn)
 
     def not_started(self, error: Any, said: str) -> InfrastructureError:
         """Return the error for a domain that libvirt did not start."""

@@ -61,6 +61,9 @@ class LibvirtInstance:
         deadline: Deadline,
     ) -> None:
         """Start a domain. Raises ConfigError or InfrastructureError, leaving nothing behind."""
+        reason = host.refuses(spec)
+        if reason:
+            raise ConfigError(reason, hint="such machines run with -p qemu")
         self._spec = spec
         self._directory = directory
         self._host = host

@@ -12,7 +12,7 @@ from harness.errors import ConfigError, InfrastructureError
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
-from harness.platform.libvirt import library, processes, refusals
+from harness.platform.libvirt import library, processes
 from harness.platform.libvirt.files import Fresh
 from harness.platform.libvirt.freezer import LibvirtFreezer
 from harness.platform.libvirt.host import LibvirtHost
@@ -69,8 +69,7 @@ class LibvirtPlatform:
         return missing
 
     def refuses(self, spec: MachineSpec) -> str:
-        may_spawn = not spec.reachable.forwards or self.host.proof.may_spawn
-        return refusals.obstacle(spec, may_spawn=may_spawn)
+        return self.host.refuses(spec)
 
     def launch(
         self,
@@ -80,9 +79,6 @@ class LibvirtPlatform:
         directory: Path,
         deadline: Deadline,
     ) -> LibvirtInstance:
-        reason = self.refuses(spec)
-        if reason:
-            raise ConfigError(reason, hint="such machines run with -p qemu")
         return LibvirtInstance(
             spec, GivenConfig(ignition), Fresh(), directory=directory, host=self.host, deadline=deadline
         )

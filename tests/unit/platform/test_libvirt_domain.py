@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.errors import ConfigError
 from harness.machine.boot import DiskImage, EmptyDisk, KernelBoot, LiveIso, NetworkBoot
 from harness.machine.spec import (
     Disk,
@@ -23,6 +24,7 @@ from harness.machine.spec import (
 )
 from harness.platform.libvirt import command, domain, refusals
 from harness.platform.libvirt.domain import QEMU_NAMESPACE, Identity, Labels
+from harness.platform.libvirt.freezer import LibvirtFreezer
 from harness.platform.libvirt.given import Files, Named
 from harness.platform.libvirt.hardware import slots
 from harness.platform.libvirt.host import LibvirtHost, labels_for
@@ -33,6 +35,7 @@ from harness.platform.parts.firmware import FirmwareFiles
 from harness.platform.parts.media import MediumFile
 from harness.platform.parts.storage import MemoryFile
 from harness.platform.qemu import argv
+from harness.util.deadline import Deadline
 
 IMAGE = DiskImage(Path("/images/nestos.qcow2"))
 TCG = Accelerator("tcg", TCG_CPU, 2.0)
@@ -264,6 +267,7 @@ def test_media() -> None:
             "NUMA",
         ),
         (MachineSpec(IMAGE, disks=(Disk.parse("1G:serial=a%b"),)), "serial"),
+        (MachineSpec(IMAGE, disks=(Disk.parse("1G"),) * 25), "at most 25"),
         (MachineSpec(IMAGE, reachable=Reachable(forwards=(GuestForward("10.0.2.100", 80, "s"),))), "seccomp"),
     ],
 )
@@ -271,6 +275,20 @@ def test_refusals_name_the_reason(spec: MachineSpec, word: str) -> None:
     reason = refusals.obstacle(spec, may_spawn=False)
     assert word in reason
     assert bool(reason) == bool(word)
+
+
+def test_as_many_disks_as_there_are_names_have_names() -> None:
+    spec = MachineSpec(IMAGE, disks=(Disk.parse("1G:channel=scsi"),) * 24)
+    assert refusals.obstacle(spec, may_spawn=False) == ""
+    assert len({one.attrib["dev"] for one in build(spec).iter("target") if "dev" in one.attrib}) == 25
+
+
+def test_a_template_is_refused_as_a_machine_is(tmp_path: Path) -> None:
+    """`kola spawn --disk` clones machines that no test asks for."""
+    freezer = LibvirtFreezer(LibvirtHost("qemu:///system"))
+    spec = MachineSpec(IMAGE, disks=(Disk.parse("1G:serial=a%b"),))
+    with pytest.raises(ConfigError, match="serial"):
+        freezer.boot(spec, None, home=tmp_path, deadline=Deadline(1), pad_to=None)
 
 
 def test_services_are_possible_where_qemu_may_start_processes() -> None:
