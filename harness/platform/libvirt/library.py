@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt"
 
+_URIS = "write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH"
+
 HOST_LOST = "host-lost"
 """The cause of a failure when the daemon, or its host, no longer answers."""
 
@@ -45,11 +47,14 @@ def default_uri() -> str:
 
 def check_uri(uri: str) -> None:
     """Raise ConfigError for a URI of another hypervisor, or of another host."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise ConfigError(f"--libvirt-uri {uri}: {error}", hint=_URIS) from None
     if parts.scheme not in ("qemu", "qemu+unix"):
         raise ConfigError(
             f"--libvirt-uri {uri}: machines need QEMU, and a daemon of this host",
-            hint="write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH",
+            hint=_URIS,
         )
     if parts.netloc:
         raise ConfigError(

@@ -104,7 +104,14 @@ def test_a_pause_by_others_ends_the_machine_and_an_intended_one_does_not(
 
 
 @pytest.mark.parametrize(
-    "uri", ["qemu+ssh://host/system", "qemu+tcp://127.0.0.1:1/system", "xen:///", "test:///default"]
+    "uri",
+    [
+        "qemu+ssh://host/system",
+        "qemu+tcp://127.0.0.1:1/system",
+        "qemu://[::1/system",
+        "xen:///",
+        "test:///default",
+    ],
 )
 def test_other_uris_are_refused(uri: str) -> None:
     with pytest.raises(ConfigError) as error:
