@@ -56,6 +56,12 @@ class LibvirtHost:
             return str(self.connection().handle.getCapabilities())
 
     @cached_property
+    def version(self) -> int:
+        """The daemon's version: 1,000,000 × major + 1,000 × minor + release."""
+        with translated("asking its version"):
+            return int(self.connection().handle.getLibVersion())
+
+    @cached_property
     def labels(self) -> Labels:
         """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone."""
         return labels_for(self.capabilities)

@@ -23,6 +23,9 @@ _URIS = "write qemu:///system, qemu:///session or qemu+unix:///system?socket=PAT
 HOST_LOST = "host-lost"
 """The cause of a failure when the daemon, or its host, no longer answers."""
 
+OLDEST = 9_000_000
+"""The oldest version of libvirt that is supported, as its functions count: 9.0.0."""
+
 NO_DOMAIN = 42
 """libvirt's VIR_ERR_NO_DOMAIN."""
 

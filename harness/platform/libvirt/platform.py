@@ -27,6 +27,7 @@ from harness.util.deadline import Deadline
 
 URI_VARIABLE = "KOLA_LIBVIRT_URI"
 _DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt"
+_TOO_OLD = "that of the daemon is {}: use a newer one, or -p qemu"
 
 
 class LibvirtPlatform:
@@ -57,6 +58,10 @@ class LibvirtPlatform:
         missing = []
         try:
             emulator_of(self.host.capabilities)
+            if self.host.version < library.OLDEST:
+                missing.append(
+                    Missing(f"libvirt {_words(library.OLDEST)}", _TOO_OLD.format(_words(self.host.version)))
+                )
         except ConfigError as error:
             absent = "libvirt-python" if error.hint == library.PACKAGES else "QEMU that libvirt knows"
             missing.append(Missing(absent, error.hint or ""))
@@ -97,3 +102,7 @@ class LibvirtPlatform:
 
     def service_network(self) -> ServiceNetwork:
         return USER_NETWORK
+
+
+def _words(version: int) -> str:
+    return f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}"
