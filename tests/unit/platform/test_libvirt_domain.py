@@ -20,6 +20,7 @@ from harness.machine.spec import (
     GuestForward,
     HostDirectory,
     MachineSpec,
+    QemuOptions,
     Reachable,
 )
 from harness.platform.libvirt import command, domain, refusals
@@ -226,6 +227,15 @@ def test_channels_are_opened_by_name() -> None:
     assert len(list(made.iter("serial"))) == 2  # the port, and the disk's
     ports = [port.find("target").attrib["name"] for port in made.iter("channel")]  # type: ignore[union-attr]
     assert ports == ["mantlejournal", "com.nestos.ignition.journal"]
+
+
+@pytest.mark.parametrize("word", ["/caf\udce9/x", "a\x01b"])
+def test_words_that_xml_cannot_hold_are_the_users_error(word: str) -> None:
+    with pytest.raises(ConfigError, match="libvirt cannot be told"):
+        build(MachineSpec(IMAGE, qemu=QemuOptions(extra_args=(word,))))
+    assert line(build(MachineSpec(IMAGE, qemu=QemuOptions(extra_args=("caf\u00e9 \U0001f600\n",)))))[-1] == (
+        "caf\u00e9 \U0001f600\n"
+    )
 
 
 def test_a_clone_has_its_templates_memory() -> None:
