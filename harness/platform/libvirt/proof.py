@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import socket
 import uuid
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,7 +23,7 @@ from harness.platform.libvirt.connection import Connection
 from harness.platform.libvirt.domain import Identity, Labels
 from harness.platform.libvirt.files import Workplace
 from harness.platform.libvirt.given import Files
-from harness.platform.libvirt.library import load, text_of, translated
+from harness.platform.libvirt.library import is_session, load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, host_id
 from harness.platform.libvirt.processes import process_of, seccomp_of
 from harness.platform.libvirt.streams import Courier, new_stream
@@ -65,7 +67,7 @@ _FORMAT = JsonFile(Proof, "a record of a libvirt daemon")
 
 
 def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
-    """Return the proof of this daemon, cached until its host boots or its QEMU changes.
+    """Return the proof of this daemon, cached until it starts anew, its host boots or its QEMU changes.
 
     The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it. Raises InfrastructureError
     `no-accelerator` when the daemon runs no guest at all.
@@ -75,7 +77,8 @@ def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
         versions = [connection.handle.getVersion(), connection.handle.getLibVersion()]
     emulator = emulator_of(capabilities)
     kind = "tcg" if forbidden() else "any"
-    key = json.dumps([host_id(), connection.uri, kind, emulator, offers_kvm(capabilities), versions])
+    daemon = [connection.uri, _started(connection.uri), *versions]
+    key = json.dumps([host_id(), kind, emulator, offers_kvm(capabilities), daemon])
     name = hashlib.sha256(f"{connection.uri} {kind}".encode()).hexdigest()[:16]
     answer = cache_root() / "accelerator" / f"libvirt-{name}.json"
     scale = given_scale()
@@ -97,6 +100,20 @@ def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
             found = replace(found, accelerator=replace(found.accelerator, scale=measured_scale(seconds)))
         _FORMAT.write(answer, found)
     return _scaled(found, scale)
+
+
+def _started(uri: str) -> int:
+    """Return the time of the daemon's start, when it reads its settings: nanoseconds, by its PID file.
+
+    0 where the file is not seen, as that of a daemon in a container.
+    """
+    home = Path("/run/libvirt/qemu")
+    if is_session(uri):
+        home = Path(os.environ.get("XDG_RUNTIME_DIR", ""), "libvirt/qemu/run")
+    try:
+        return (home / "driver.pid").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _scaled(proof: Proof, scale: float | None) -> Proof:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from harness.platform.libvirt import host
+from harness.platform.libvirt import host, proof
+from harness.platform.libvirt.domain import Labels
+from harness.platform.libvirt.owners import this_process
 from harness.platform.libvirt.platform import LibvirtPlatform
 
 CAPABILITIES = (
@@ -17,7 +22,15 @@ CAPABILITIES = (
 
 
 def daemon(version: int) -> SimpleNamespace:
-    return SimpleNamespace(getCapabilities=lambda: CAPABILITIES, getLibVersion=lambda: version)
+    return SimpleNamespace(
+        getCapabilities=lambda: CAPABILITIES, getLibVersion=lambda: version, getVersion=lambda: 7_002_000
+    )
+
+
+@pytest.fixture(autouse=True)
+def library(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("libvirt", "libvirt_qemu"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(libvirtError=RuntimeError))
 
 
 @pytest.mark.parametrize(
@@ -26,11 +39,31 @@ def daemon(version: int) -> SimpleNamespace:
 def test_a_daemon_that_is_too_old_is_missing(
     version: int, lacks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("libvirt", "libvirt_qemu"):
-        monkeypatch.setitem(sys.modules, name, SimpleNamespace(libvirtError=RuntimeError))
     monkeypatch.setattr(host, "reap", lambda *_: [])
     monkeypatch.setattr(host, "connect", lambda uri: SimpleNamespace(handle=daemon(version)))
     missing = LibvirtPlatform().check_host()
     found = {one.name: one.hint for one in missing if one.name.startswith("libvirt")}
     assert list(found) == lacks
     assert all("6.2.0" in hint for hint in found.values())
+
+
+def test_a_daemon_that_was_started_anew_is_asked_anew_whether_qemu_may_spawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An administrator who has switched the sandbox off starts the daemon again."""
+    pid = tmp_path / "libvirt/qemu/run/driver.pid"
+    pid.parent.mkdir(parents=True)
+    pid.write_text("1")
+    for name, value in {
+        "XDG_CACHE_HOME": str(tmp_path),
+        "XDG_RUNTIME_DIR": str(tmp_path),
+        "KOLA_DEADLINE_SCALE": "2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    answers = iter([False, True])
+    monkeypatch.setattr(proof, "_run", lambda *_, **__: (1.0, next(answers)))
+    connection: Any = SimpleNamespace(handle=daemon(9_000_000), uri="qemu:///session")
+    found = [proof.prove(connection, Labels(), this_process()).may_spawn for _ in range(2)]
+    os.utime(pid, (1, 1))
+    found.append(proof.prove(connection, Labels(), this_process()).may_spawn)
+    assert found == [False, False, True]
