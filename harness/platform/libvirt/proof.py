@@ -23,7 +23,7 @@ from harness.platform.libvirt.connection import Connection
 from harness.platform.libvirt.domain import Identity, Labels
 from harness.platform.libvirt.files import Workplace
 from harness.platform.libvirt.given import Files
-from harness.platform.libvirt.library import is_session, load, text_of, translated
+from harness.platform.libvirt.library import HOST_LOST, is_gone, is_session, load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, host_id
 from harness.platform.libvirt.processes import process_of, seccomp_of
 from harness.platform.libvirt.streams import Courier, new_stream
@@ -189,9 +189,8 @@ def _run(
                 f"{accelerator.name}: did not finish in {timeout:.0f} s", cause="no-accelerator"
             ) from None
         except library.libvirtError as error:
-            raise InfrastructureError(
-                f"{accelerator.name}: {text_of(error)}", cause="no-accelerator"
-            ) from None
+            cause = HOST_LOST if is_gone(error) else "no-accelerator"
+            raise InfrastructureError(f"{accelerator.name}: {text_of(error)}", cause=cause) from None
         return seconds, mode == 0
     finally:
         if handle is not None:

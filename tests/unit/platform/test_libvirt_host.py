@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.errors import InfrastructureError
 from harness.platform.libvirt import host, proof
 from harness.platform.libvirt.domain import Labels
 from harness.platform.libvirt.owners import this_process
@@ -67,3 +68,34 @@ def test_a_daemon_that_was_started_anew_is_asked_anew_whether_qemu_may_spawn(
     os.utime(pid, (1, 1))
     found.append(proof.prove(connection, Labels(), this_process()).may_spawn)
     assert found == [False, False, True]
+
+
+class Refusal(Exception):
+    def __init__(self, domain: int) -> None:
+        super().__init__("Cannot recv data: Connection reset by peer")
+        self._domain = domain
+
+    def get_error_domain(self) -> int:
+        return self._domain
+
+    def get_error_code(self) -> int:
+        return 38
+
+
+@pytest.mark.parametrize(("domain", "cause"), [(7, "host-lost"), (10, "no-accelerator")])
+def test_a_daemon_that_dies_during_its_proof_lacks_no_accelerator(
+    domain: int, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "libvirt", SimpleNamespace(libvirtError=Refusal))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def refuse(*_: object) -> None:
+        raise Refusal(domain)
+
+    handle = daemon(9_000_000)
+    handle.createXML = refuse
+    connection: Any = SimpleNamespace(handle=handle, uri="qemu:///session")
+    with pytest.raises(InfrastructureError) as error:
+        proof.prove(connection, Labels(), this_process())
+    assert error.value.cause == cause
+    assert list((tmp_path / "kola/scratch").iterdir()) == []
