@@ -61,9 +61,8 @@ class Connection:
 
     @property
     def lost(self) -> str:
-        """The reason why the connection ended; empty while it lives."""
-        with self._lock:
-            return self._lost
+        """The reason why the connection ended; empty while it lives. A signal handler may ask."""
+        return self._lost
 
     def watch(self, uuid: str, events: DomainEvents) -> Callable[[], None]:
         """Pass the events of a domain on. Returns a function that ends this.

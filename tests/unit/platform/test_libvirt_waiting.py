@@ -118,3 +118,18 @@ def test_a_qemu_whose_start_was_not_seen_is_found_by_its_name() -> None:
             assert qemu.wait(5) == -9
         finally:
             qemu.kill()
+
+
+def test_a_signal_handler_may_ask_whether_the_connection_lives(library: Library) -> None:
+    """A test's time limit is a signal, whose handler ends the machines, wherever the main thread was."""
+    library.answers.set()
+    opened = Connection(library.open(""), "qemu:///system")
+    asked = threading.Event()
+
+    def handle() -> None:
+        assert not opened.lost
+        asked.set()
+
+    with opened._lock:  # as `watch` has it
+        threading.Thread(target=handle, daemon=True).start()
+        assert asked.wait(2)
