@@ -342,15 +342,20 @@ class LibvirtInstance:
     def _destroy(self) -> None:
         """End the domain at once; where its daemon is gone, its QEMU."""
         obeyed = True
-        if self._domain is not None and not self._connection.lost:
+        if not self._connection.lost:
             try:
-                ask("ending the machine", self._domain.destroy, deadline=Deadline(_DESTROY_SECONDS))
+                ask("ending the machine", self._end_domain, deadline=Deadline(_DESTROY_SECONDS))
             except DeadlineExceeded:
                 obeyed = False
             except InfrastructureError:
                 pass  # it may have ended
         if self._connection.lost or not obeyed:
             processes.kill(self._identity.name, self._pid)
+
+    def _end_domain(self) -> None:
+        # A start that was interrupted may have made a domain that it did not give us.
+        found = self._domain or self._connection.handle.lookupByUUIDString(self._identity.uuid)
+        found.destroy()
 
     def close(self) -> None:
         """End the domain, drain its streams to their files and close everything. May be called again."""
