@@ -61,7 +61,8 @@ def seccomp_of(pid: int) -> int | None:
 def resident_memory(owners: Iterable[int]) -> dict[int, int]:
     """Return, for each process id, the bytes of our machines that it and its descendants have started.
 
-    A domain's name begins with the number of the process that started it.
+    A domain's name begins with the number of the process that started it. A run on the platform `qemu` beside
+    this one has its machines below itself.
     """
     wanted = list(owners)
     held: dict[int, int] = {}
@@ -70,5 +71,5 @@ def resident_memory(owners: Iterable[int]) -> dict[int, int]:
         if ours is not None:
             starter = int(ours[1], 16)
             held[starter] = held.get(starter, 0) + host.held_memory(pid)
-    below = host.descendants(wanted)
-    return {owner: sum(held.get(pid, 0) for pid in (owner, *below[owner])) for owner in wanted}
+    below, own = host.descendants(wanted), host.resident_memory(wanted)
+    return {owner: own[owner] + sum(held.get(pid, 0) for pid in (owner, *below[owner])) for owner in wanted}

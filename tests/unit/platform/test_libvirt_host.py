@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from harness.platform.libvirt import host, proof
 from harness.platform.libvirt.domain import Labels
 from harness.platform.libvirt.owners import this_process
 from harness.platform.libvirt.platform import LibvirtPlatform
+from harness.util.host import held_memory
 
 CAPABILITIES = (
     "<capabilities><guest><arch name='x86_64'><emulator>/usr/bin/qemu-system-x86_64</emulator></arch></guest>"
@@ -46,6 +48,17 @@ def test_a_daemon_that_is_too_old_is_missing(
     found = {one.name: one.hint for one in missing if one.name.startswith("libvirt")}
     assert list(found) == lacks
     assert all("6.2.0" in hint for hint in found.values())
+
+
+def test_the_memory_of_a_run_on_qemu_beside_this_one_is_not_counted_twice() -> None:
+    """Its machines are below it. What they hold is no longer available, and no longer promised."""
+    words = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as qemu:
+        assert qemu.stdout is not None
+        qemu.stdout.readline()
+        held = LibvirtPlatform().resident_memory([os.getpid()])[os.getpid()]
+        assert held >= held_memory(qemu.pid) > 0
+        qemu.kill()
 
 
 def test_a_daemon_that_was_started_anew_is_asked_anew_whether_qemu_may_spawn(
