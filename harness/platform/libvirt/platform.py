@@ -27,6 +27,8 @@ from harness.util.deadline import Deadline
 
 URI_VARIABLE = "KOLA_LIBVIRT_URI"
 _DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt"
+_MEMBERS = "members of the group libvirt may use it; qemu:///session needs no group"
+_BARRED = ("Permission denied", "authentication", "access denied")
 _TOO_OLD = "that of the daemon is {}: use a newer one, or -p qemu"
 
 
@@ -66,7 +68,9 @@ class LibvirtPlatform:
             absent = "libvirt-python" if error.hint == library.PACKAGES else "QEMU that libvirt knows"
             missing.append(Missing(absent, error.hint or ""))
         except InfrastructureError as error:
-            missing.append(Missing(f"libvirt daemon at {self.host.uri}", f"{_DAEMON} ({error.message})"))
+            barred = any(words in error.message for words in _BARRED)
+            hint = f"{_MEMBERS if barred else _DAEMON} ({error.message})"
+            missing.append(Missing(f"libvirt daemon at {self.host.uri}", hint))
         if shutil.which("qemu-img") is None:
             missing.append(Missing("qemu-img", "apt-get install qemu-utils"))
         if not tpm.available():

@@ -50,6 +50,26 @@ def test_a_daemon_that_is_too_old_is_missing(
     assert all("6.2.0" in hint for hint in found.values())
 
 
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Failed to connect socket to '/run/libvirt/libvirt-sock': No such file or directory", "apt-get"),
+        ("Failed to connect socket to '/run/libvirt/libvirt-sock': Permission denied", "group libvirt"),
+        ("authentication unavailable: no polkit agent available", "group libvirt"),
+    ],
+)
+def test_a_daemon_that_lets_nobody_in_need_not_be_installed(
+    said: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(uri: str) -> None:
+        raise InfrastructureError(f"no libvirt daemon at {uri}: {said}", cause="host-lost")
+
+    monkeypatch.setattr(host, "connect", refuse)
+    (missing,) = [one for one in LibvirtPlatform().check_host() if one.name.startswith("libvirt")]
+    assert hint in missing.hint
+    assert said in missing.hint
+
+
 def test_the_memory_of_a_run_on_qemu_beside_this_one_is_not_counted_twice() -> None:
     """Its machines are below it. What they hold is no longer available, and no longer promised."""
     words = [sys.executable, "-c", "print(flush=True); input()"]
