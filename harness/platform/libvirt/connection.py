@@ -10,7 +10,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Protocol
 
 from harness.errors import InfrastructureError
-from harness.platform.libvirt.library import HOST_LOST, limited, load, text_of
+from harness.machine.incidents import HOST_LOST
+from harness.platform.libvirt.library import limited, load, text_of
 
 OPEN_SECONDS = 30.0
 """Seconds for the first answer: a session daemon may have to be started."""

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from enum import IntEnum
 
-from harness.machine.incidents import Incidents
+from harness.machine.incidents import HOST_LOST, Incidents
 from harness.machine.monitor import StreamMonitor
-from harness.platform.libvirt.library import HOST_LOST
 
 SOURCE = "libvirt"
 _NEXT_EVENT_SECONDS = 1.0

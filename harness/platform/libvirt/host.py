@@ -9,11 +9,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from harness.errors import InfrastructureError
+from harness.machine.incidents import HOST_LOST
 from harness.machine.spec import MachineSpec
 from harness.platform.libvirt import refusals
 from harness.platform.libvirt.connection import Connection, connect
 from harness.platform.libvirt.domain import Labels
-from harness.platform.libvirt.library import HOST_LOST, check_uri, is_gone, load, text_of, translated
+from harness.platform.libvirt.library import check_uri, is_gone, load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
 

@@ -14,7 +14,7 @@ from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.boot import PRIMARY
 from harness.machine.channels import Channel, Use
 from harness.machine.guest_streams import GuestStreams
-from harness.machine.incidents import Incidents
+from harness.machine.incidents import HOST_LOST, Incidents
 from harness.machine.journal import Journal
 from harness.machine.lines import LineLog
 from harness.machine.route import SshRoute
@@ -26,7 +26,7 @@ from harness.platform.libvirt.events import LibvirtEvents
 from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace, open_files
 from harness.platform.libvirt.hardware import ALIAS
 from harness.platform.libvirt.host import LibvirtHost
-from harness.platform.libvirt.library import HOST_LOST, ask, limited, load, translated
+from harness.platform.libvirt.library import ask, limited, load, translated
 from harness.platform.libvirt.monitor import DomainMonitor, MonitorRefusal
 from harness.platform.libvirt.proof import START
 from harness.platform.libvirt.streams import Courier, DomainStream, new_stream

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
+from harness.machine.incidents import HOST_LOST
 from harness.util.deadline import Deadline
 
 T = TypeVar("T")
@@ -19,9 +20,6 @@ T = TypeVar("T")
 PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt"
 
 _URIS = "write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH"
-
-HOST_LOST = "host-lost"
-"""The cause of a failure when the daemon, or its host, no longer answers."""
 
 OLDEST = 9_000_000
 """The oldest version of libvirt that is supported, as its functions count: 9.0.0."""

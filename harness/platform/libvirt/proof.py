@@ -17,13 +17,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
+from harness.machine.incidents import HOST_LOST
 from harness.machine.spec import MachineSpec
 from harness.platform.libvirt import domain
 from harness.platform.libvirt.connection import Connection
 from harness.platform.libvirt.domain import Identity, Labels
 from harness.platform.libvirt.files import Workplace
 from harness.platform.libvirt.given import Files
-from harness.platform.libvirt.library import HOST_LOST, is_gone, is_session, load, text_of, translated
+from harness.platform.libvirt.library import is_gone, is_session, load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, host_id
 from harness.platform.libvirt.processes import process_of, seccomp_of
 from harness.platform.libvirt.streams import Courier, new_stream
