@@ -68,10 +68,12 @@ _FORMAT = JsonFile(Proof, "a record of a libvirt daemon")
 
 
 def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
-    """Return the proof of this daemon, cached until it starts anew, its host boots or its QEMU changes.
+    """Return the proof of this daemon.
 
-    The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it. Raises InfrastructureError
-    `no-accelerator` when the daemon runs no guest at all.
+    It is cached until the daemon starts anew, its host boots, its QEMU changes, or the user may open
+    /dev/kvm. The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it.
+
+    Raises InfrastructureError `no-accelerator` when the daemon runs no guest at all.
     """
     with translated("asking what it can do"):
         capabilities = connection.handle.getCapabilities()
@@ -79,7 +81,8 @@ def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
     emulator = emulator_of(capabilities)
     kind = "tcg" if forbidden() else "any"
     daemon = [connection.uri, _started(connection.uri), *versions]
-    key = json.dumps([host_id(), kind, emulator, offers_kvm(capabilities), daemon])
+    kvm = [offers_kvm(capabilities), os.access("/dev/kvm", os.R_OK | os.W_OK)]  # QEMU may run as this user
+    key = json.dumps([host_id(), kind, emulator, kvm, daemon])
     name = hashlib.sha256(f"{connection.uri} {kind}".encode()).hexdigest()[:16]
     answer = cache_root() / "accelerator" / f"libvirt-{name}.json"
     scale = given_scale()

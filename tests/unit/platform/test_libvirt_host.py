@@ -16,6 +16,7 @@ from harness.platform.libvirt import host, proof
 from harness.platform.libvirt.domain import Labels
 from harness.platform.libvirt.owners import this_process
 from harness.platform.libvirt.platform import LibvirtPlatform
+from harness.platform.parts.accel import Accelerator
 from harness.util.host import held_memory
 
 CAPABILITIES = (
@@ -101,6 +102,29 @@ def test_a_daemon_that_was_started_anew_is_asked_anew_whether_qemu_may_spawn(
     os.utime(pid, (1, 1))
     found.append(proof.prove(connection, Labels(), this_process()).may_spawn)
     assert found == [False, False, True]
+
+
+def test_a_user_who_is_let_in_to_kvm_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system daemon starts QEMU as this user, who has to join the group kvm."""
+    allowed = False
+
+    def run(_: object, accelerator: Accelerator, *__: object, **___: object) -> tuple[float, bool]:
+        if accelerator.name == "kvm" and not allowed:
+            raise InfrastructureError("Could not access KVM kernel module", cause="no-accelerator")
+        return 1.0, False
+
+    offered = CAPABILITIES.replace("</arch>", "<domain type='kvm'/></arch>")
+    handle = daemon(9_000_000)
+    handle.getCapabilities = lambda: offered
+    connection: Any = SimpleNamespace(handle=handle, uri="qemu:///system")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("KOLA_DEADLINE_SCALE", "2")
+    monkeypatch.setattr(proof, "_run", run)
+    monkeypatch.setattr(proof, "forbidden", lambda: False)
+    monkeypatch.setattr(os, "access", lambda *_: allowed)
+    assert proof.prove(connection, Labels(), this_process()).accelerator.name == "tcg"
+    allowed = True
+    assert proof.prove(connection, Labels(), this_process()).accelerator.name == "kvm"
 
 
 class Refusal(Exception):
