@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.files_dir is not None and not args.files_dir.is_dir():
         raise ConfigError("the files directory is not a directory", file=args.files_dir)
     text = _read(args.file)
-    source = None if args.file == _STANDARD else Path(args.file)
+    source = Path("<stdin>" if args.file == _STANDARD else args.file)
     translation = translate(text, files_dir=args.files_dir, strict=args.strict, source=source)
     for warning in translation.warnings:
         print(warning, file=sys.stderr)

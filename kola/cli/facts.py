@@ -25,13 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workdir", type=path, default=Path(), metavar="DIR", help="the build directory")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="show|diff|accept")
     what = "a file, a run's output directory, or a build (its id, latest, -1)"
-    show = verbs.add_parser("show", help="print the facts, sorted")
+    show = verbs.add_parser(
+        "show", help="print the facts, sorted", description="Print the facts as JSON, sorted."
+    )
     show.add_argument("facts", metavar="A", help=what)
     show.add_argument("--category", help="only these facts")
-    diff = verbs.add_parser("diff", help="print what differs; exit status 1 when a difference is a failure")
+    diff = verbs.add_parser(
+        "diff",
+        help="print what differs; exit status 1 when a difference is a failure",
+        description="Print the differences between A and B. The exit status is 1 after a failure.",
+    )
     diff.add_argument("before", metavar="A", help=what)
     diff.add_argument("after", metavar="B", help=what)
-    accept = verbs.add_parser("accept", help="keep a run's facts beside its build, for later builds to meet")
+    accept = verbs.add_parser(
+        "accept",
+        help="keep a run's facts beside its build; later builds are compared with them",
+        description="Keep the facts of a run beside its build. Runs of later builds are compared with them.",
+    )
     accept.add_argument("facts", metavar="A", help=what)
 
 

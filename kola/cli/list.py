@@ -6,7 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
+from harness.errors import ConfigError
+from harness.util.quote import quote
+from harness.util.suggest import did_you_mean
+from kola.cases import model
 from kola.cases.catalog import find_tests, own_root
 from kola.cases.external import discover
 from kola.cases.model import Selector, TestInfo
@@ -47,9 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the selected tests.
 
-    A broken test is reported on standard error and does not change the status.
+    A broken test is reported on standard error and does not change the status. Raises ConfigError.
     """
     selection, subject = SelectionOptions.of(args), SubjectOptions.of(args)
+    _check(selection, subject)
+    if args.output_dir is not None and not args.promises:
+        raise ConfigError("--output-dir is about --promises", hint="add --promises, or leave it out")
     catalog = find_tests(own_root())
     if args.promises:
         from kola.cli.promises import list_promises  # which takes longer to import than listing takes
@@ -74,6 +82,21 @@ def run(args: argparse.Namespace) -> int:
     for test in external.broken:
         print(f"broken: {test.name}: {test.error}", file=sys.stderr)
     return 0
+
+
+def _check(selection: SelectionOptions, subject: SubjectOptions) -> None:
+    """Raise ConfigError for a platform, an architecture or a directory that does not exist.
+
+    Names of distributions are not checked: tests name some that have no profile.
+    """
+    for what, word, known in (
+        ("platform", selection.platform, {*model.PLATFORMS, "all"}),
+        ("architecture", subject.arch, model.ARCHITECTURES),
+    ):
+        if word is not None and word not in known:
+            raise ConfigError(f"unknown {what} {quote(word)}", hint=did_you_mean(word, known))
+    if isinstance(subject.workdir, Path) and not subject.workdir.is_dir():
+        raise ConfigError("there is no such directory", file=subject.workdir)
 
 
 def as_json(tests: Iterable[TestInfo]) -> str:

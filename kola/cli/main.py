@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         _require_text(words)
-        if words[:1] == ["help"] and len(words) > 1:
+        if words[:1] == ["help"] and len(words) > 1 and words[1] not in ("help", "-h", "--help"):
             words = _asked(words[1:])
         if not words or words[0] in ("-h", "--help", "help"):
             print(_help())

@@ -17,6 +17,12 @@ EXIT_STATUS = {
 ENVIRONMENT = {
     "KOLA_MEMORY": "The memory of all machines together, such as 6G.",
     "KOLA_DEADLINE_SCALE": "The factor of all time limits; measured by default, where KVM is missing.",
+    "KOLA_ACCEL": "With the value tcg, machines do without KVM.",
+    "KOLA_LIBVIRT_URI": "The libvirt daemon of -p libvirt, unless --libvirt-uri names one.",
+    "KOLA_SCRATCH": "The directory for the disks of running machines; by default one in the cache.",
+    "KOLA_ARTIFACT_CACHE_SIZE": "The limit of the cache of unpacked artifacts, such as 40G (20G).",
+    "KOLA_INSTALLER": "The program nestos-installer that live media are customised with.",
+    "NO_COLOR": "With any value, kola prints no colours.",
     "XDG_CACHE_HOME": "Below it, kola/ holds templates and the reference OS; ~/.cache by default.",
     "XDG_STATE_HOME": "Below it, kola/machines/ holds kept machines; ~/.local/state by default.",
 }

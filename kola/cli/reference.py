@@ -13,8 +13,8 @@ from kola.run.parser import Switch
 
 HELP = "the reference OS, a small system to test tests with"
 EXAMPLES = (
-    "sudo kola reference build               # prints its build directory",
-    "sudo kola reference build --live --install-missing",
+    'sudo env HOME="$HOME" kola reference build      # in your cache, not in root\'s',
+    'sudo env HOME="$HOME" kola reference build --live --install-missing',
 )
 
 

@@ -70,7 +70,7 @@ class Manual:
             parts[-1] += f"\nmore flags, which {self.prog} --help-all explains:\n{listed}"
         if self.examples:
             parts.append("\n".join(["examples:", *(f"{_INDENT}{example}" for example in self.examples)]))
-        return "\n\n".join(parts) + "\n"
+        return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def manual(

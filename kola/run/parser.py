@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 TRUE = ("true", "True", "TRUE", "t", "T", "1")
 FALSE = ("false", "False", "FALSE", "f", "F", "0")
 """The words of Go's strconv.ParseBool, which the scripts of kola's users rely on."""
+
+_SPELLED_OUT = re.compile(rf"/-[\w-]+=(?:{'|'.join((*TRUE, *FALSE))})\b")
+"""The forms of a Switch with a value, which argparse lists in messages among the names of the flag."""
 
 
 class Switch(argparse.Action):
@@ -122,7 +126,9 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def error(self, message: str) -> NoReturn:
-        message = message.replace("ignored explicit argument", "takes true or false, not")
+        message = _SPELLED_OUT.sub("", message).replace(
+            "ignored explicit argument", "takes true or false, not"
+        )
         if message.endswith("expected one argument"):
             message += "; one that begins with a dash is written with an equals sign, --option=-x"
         usage = self.short_usage().replace("%%", "%").replace("%(prog)s", self.prog)
@@ -150,7 +156,8 @@ class Parser(argparse.ArgumentParser):
 
     def _suggestion(self, name: str) -> str:
         known = [option for option in self._option_string_actions if "=" not in option]
-        similar = near(name, known, cutoff=0.7)
+        longer = [option for option in known if option.startswith(name)]
+        similar = longer if len(longer) == 1 else near(name, known, cutoff=0.7)
         return "; " + tr("did you mean {word}?", word=similar[0]) if similar else ""
 
 

@@ -227,8 +227,8 @@ def _near_misses(pattern: str, names: list[str]) -> str:
     core = pattern.strip("*").casefold()
     likely = [name for name in names if core and core in name.casefold()] or near(pattern, names, count=3)
     if likely:
-        return f"did you mean {', '.join(likely[:3])}?"
-    return "`kola list` shows every test; more test trees are added with -E DIR"
+        return tr("did you mean {word}?", word=", ".join(likely[:3]))
+    return tr("`kola list` shows every test; more test trees are added with -E DIR")
 
 
 def _nothing_applies(filtered: list[Filtered]) -> ConfigError:

@@ -38,7 +38,7 @@ def libvirt() -> None:
     lacking = [program for program in ("libvirtd", "virsh") if shutil.which(program) is None]
     lacking += [] if importlib.util.find_spec("libvirt") else ["libvirt-python"]
     if lacking:
-        pytest.skip(f"no {', '.join(lacking)} here: make libvirt installs what this needs")
+        pytest.skip(f"no {', '.join(lacking)} here: make libvirt-host installs what this needs")
     if os.geteuid() != 0:
         pytest.skip("only root may start a private system daemon")
 

@@ -17,7 +17,7 @@ from harness.util.deadline import Deadline
 
 T = TypeVar("T")
 
-PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt"
+PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt-host"
 
 _URIS = "write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH"
 

@@ -26,7 +26,7 @@ from harness.util import host
 from harness.util.deadline import Deadline
 
 URI_VARIABLE = "KOLA_LIBVIRT_URI"
-_DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt"
+_DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt-host"
 _MEMBERS = "members of the group libvirt may use it; qemu:///session needs no group"
 _BARRED = ("Permission denied", "authentication", "access denied")
 _TOO_OLD = "that of the daemon is {}: use a newer one, or -p qemu"

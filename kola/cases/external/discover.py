@@ -152,7 +152,7 @@ class _Contents:
 
 def _search(directory: Path, prefix: str, findings: _Findings, *, above: tuple[str, ...]) -> None:
     real = os.path.realpath(directory)
-    if real in above:
+    if any(Path(real) in (Path(one), *Path(one).parents) for one in above):
         findings.warnings.append(f"{directory}: a symbolic link back to a directory above it, not followed")
         return
     try:
@@ -169,7 +169,7 @@ def _search(directory: Path, prefix: str, findings: _Findings, *, above: tuple[s
     for name in contents.scripts:
         findings.warnings.append(
             f"{directory / name}: a script that others may not execute is no test;"
-            f" make it one with chmod +x, or move it to {_DATA}/"
+            f" make it one with chmod a+x, or move it to {_DATA}/"
         )
     for name in contents.dangling:
         if name not in _SPECIAL:
@@ -252,9 +252,10 @@ def _trouble(directory: Path, contents: _Contents) -> ConfigError | None:
 
 
 def _dangling(path: Path) -> ConfigError:
-    if path.is_symlink():
+    try:
         return ConfigError(f"a symbolic link to nowhere ({path.readlink()})", file=path)
-    return ConfigError("cannot be read", file=path)
+    except OSError:  # no link, or one that we may not read
+        return ConfigError("cannot be read", file=path)
 
 
 def _has_shebang(path: str) -> bool:

@@ -47,6 +47,13 @@ def test_standard_input_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (tmp_path / "out").read_text().startswith('{\n  "ignition"')
 
 
+def test_an_error_in_standard_input_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(GOOD.encode())))
+    with pytest.raises(ConfigError, match=r"^<stdin>:3: \$\.storag: unused key") as caught:
+        call("--strict")
+    assert caught.value.line == 3
+
+
 @pytest.mark.parametrize("arguments", [["none.bu"], ["-d", "none", "x.bu"], ["."]])
 def test_what_cannot_be_read_is_a_config_error(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -54,7 +54,7 @@ def test_only_the_execute_bit_for_others_makes_a_test(tmp_path: Path) -> None:
     discovery = found(top)
     if os.getuid() == 0:
         assert names(discovery) == ["ext.proj.all"]
-    assert [warning for warning in discovery.warnings if "mine" in warning and "chmod +x" in warning]
+    assert [warning for warning in discovery.warnings if "mine" in warning and "chmod a+x" in warning]
 
 
 def test_config_serves_its_own_directory_only_and_ign_goes_first(tmp_path: Path) -> None:
@@ -136,6 +136,28 @@ def test_a_name_given_twice_is_the_second_ones_error(tmp_path: Path) -> None:
     assert broken.name == "ext.proj.a.b.duplicate"
     assert str(top / "a/b") in str(broken.error)
     assert str(top / "a.b") in str(broken.error)
+
+
+@pytest.mark.parametrize("up", ["../..", "/"])
+def test_a_link_to_a_directory_above_the_tree_is_not_followed(tmp_path: Path, up: str) -> None:
+    top = tree(tmp_path, {"one*": ""})
+    (top / "up").symlink_to(up)
+    discovery = found(top)
+    assert names(discovery) == ["ext.proj.one"]
+    assert len(discovery.warnings) == 1
+
+
+def test_a_dangling_link_that_cannot_be_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> Path:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    top = tree(tmp_path, {"one*": ""})
+    (top / "gone").symlink_to("nowhere")
+    monkeypatch.setattr(Path, "readlink", refuse)
+    (broken,) = found(top).broken
+    assert "cannot be read" in str(broken.error)
 
 
 def test_dangling_links_are_errors_of_their_own(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
         (["rnu"], 2, "unknown command 'rnu'\n  hint: did you mean run?"),
         (["x" * 100_000], 2, "unknown command 'xxx"),
         (["run", "--paralel"], 2, "kola: error: unknown option --paralel; did you mean --parallel?"),
+        (["run", "--par", "2"], 2, "unknown option --par; did you mean --parallel?"),
+        (["list", "--no-net=maybe"], 2, "argument --no-net: takes true or false, not 'maybe'"),
         (["list", "--" + "y" * 100_000], 2, "unknown option --yyy"),
         (["--bogus", "run"], 2, "unknown option --bogus"),
         (["ncpu", "surplus"], 2, "unexpected argument 'surplus'"),
@@ -117,6 +119,11 @@ def test_options_of_a_run_may_stand_before_the_command() -> None:
 def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "run-upgrade" in capsys.readouterr().out
+
+
+def test_help_of_help_is_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: kola COMMAND")
 
 
 def test_help_of_a_command_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,6 +71,21 @@ def test_list_refuses_a_pattern_that_matches_nothing() -> None:
         kola("list", "-E", str(EXTERNAL), "no-metadata")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-p", "qmeu"), "unknown platform 'qmeu'\n  hint: did you mean 'qemu'"),
+        (("--arch", "x86"), "unknown architecture 'x86'\n  hint: did you mean 'x86_64'"),
+        (("--workdir", "/no/such/build"), "/no/such/build: there is no such directory"),
+        (("--output-dir", "out"), "--output-dir is about --promises"),
+    ],
+)
+def test_list_refuses_what_does_not_exist(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        kola("list", *words)
+    assert said in str(caught.value)
+
+
 def test_list_goes_on_where_tests_are_broken(capsys: pytest.CaptureFixture[str]) -> None:
     assert kola("list", "-E", str(EXTERNAL / "broken"), "ext.broken.*") == 0
     output = capsys.readouterr()
