@@ -23,7 +23,7 @@ from harness.machine.streams import FileSink, Reader, Tail
 from harness.platform.libvirt import command, domain, last_words, processes
 from harness.platform.libvirt.domain import Identity
 from harness.platform.libvirt.events import LibvirtEvents
-from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace, open_files
+from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace, on_this_host, open_files
 from harness.platform.libvirt.hardware import ALIAS
 from harness.platform.libvirt.host import LibvirtHost
 from harness.platform.libvirt.library import ask, limited, load, translated
@@ -93,10 +93,11 @@ class LibvirtInstance:
         owned.callback(courier.close)
         self._events.on_lost = courier.end_all
         with ExitStack() as handed_over:
-            place = Workplace(self._host.owner)
-            handed_over.callback(place.close)
-            config = given.to_bytes(self._spec, self._directory)
-            files, guard = open_files(self._spec, self._origin, config, place, owned=owned)
+            with on_this_host():
+                place = Workplace(self._host.owner)
+                handed_over.callback(place.close)
+                config = given.to_bytes(self._spec, self._directory)
+                files, guard = open_files(self._spec, self._origin, config, place, owned=owned)
             xml = domain.build(
                 self._spec,
                 files,

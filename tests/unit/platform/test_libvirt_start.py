@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -129,6 +131,20 @@ def test_a_start_that_fails_leaves_nothing(
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
     assert set(threading.enumerate()) <= before
+
+
+@pytest.mark.parametrize(("number", "cause"), [(errno.ENOSPC, "host-disk-full"), (errno.EROFS, "no-scratch")])
+def test_files_that_cannot_be_made_are_this_hosts_failure(
+    number: int, cause: str, places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("harness.platform.parts.disks.create_empty", fail)
+    with pytest.raises(InfrastructureError, match="files of a machine") as error:
+        start(Daemon("", LibvirtError), tmp_path / "machine", monkeypatch)
+    assert error.value.cause == cause
+    assert list(places.iterdir()) == []
 
 
 def test_a_start_that_succeeds_leaves_nothing_at_its_end(
