@@ -48,7 +48,7 @@ libvirt-host: $(VENV)/.ready
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing >/dev/null; \
 	    status=$$?; [ -z "$$made" ] || $(SUDO) rm $$policy; exit $$status; \
 	fi
-	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,libvirt]'
+	$(BIN)/python -c 'import libvirt' 2>&- || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,libvirt]'
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

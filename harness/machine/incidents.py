@@ -12,6 +12,8 @@ from harness.errors import HarnessError, InfrastructureError, MachineFailure
 
 UNASKED_REBOOT = "unasked-reboot"
 POWERED_OFF = "powered-off"
+HOST_LOST = "host-lost"
+"""The machines' host, or the daemon that runs them there, no longer answers."""
 
 # logind's message for a shutdown without a reboot (systemd: src/login/logind-dbus.c).
 _OFF = re.compile(r"power(?:ing)? (?:off|down)")

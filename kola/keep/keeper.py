@@ -132,8 +132,8 @@ class Keeper:
                 self._changed.wait(_LOOK_AGAIN)
 
     def _watch(self, kept: Kept, machine: Machine) -> None:
-        """End the machine with its lifetime, or once its hypervisor has ended."""
-        with contextlib.suppress(DeadlineExceeded):
+        """End the machine with its lifetime, or once its hypervisor has ended or its host is lost."""
+        with contextlib.suppress(DeadlineExceeded, InfrastructureError):
             machine.instance.wait_exit(Deadline(max(0.0, kept.ends - time.time())))
         self.stop(kept.name)
 

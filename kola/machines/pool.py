@@ -14,6 +14,7 @@ from typing import Protocol
 from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.boot import LiveIso
+from harness.machine.incidents import HOST_LOST
 from harness.machine.instance import Instance
 from harness.machine.machine import Machine
 from harness.machine.sessions import BOOT_SECONDS, Access
@@ -275,7 +276,7 @@ class MachinePool:
         """Swallow errors that show that a template does not resume, after a notice; `reraise` are the guest's
         own.
 
-        Machines added to the list are then closed.
+        Machines added to the list are then closed. The loss of their host says nothing about the template.
         """
         machines: list[Machine] = []
         try:
@@ -287,7 +288,8 @@ class MachinePool:
                 raise
             text = f"the template does not resume, so a cold boot: {error}"
             owner.publish("notice", about="no-template", text=text)
-            self._templates.discard(template)
+            if not (isinstance(error, InfrastructureError) and error.cause == HOST_LOST):
+                self._templates.discard(template)
             for machine in machines:
                 machine.close()
 

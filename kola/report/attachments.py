@@ -10,6 +10,7 @@ from kola.report.result import TestResult
 
 TEXT = "text/plain"
 JSON = "application/json"
+XML = "application/xml"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ _KNOWN = {
     "journal.txt": ("Journal", TEXT),
     "ignition.json": ("Ignition config", JSON),
     "qemu-command.txt": ("QEMU command line", TEXT),
+    "domain.xml": ("libvirt domain", XML),
     "ignition-virtio-dump.txt": ("Journal of the initramfs", TEXT),
 }
 

@@ -6,12 +6,12 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Protocol
 
 from harness.errors import InfrastructureError
-from harness.platform.libvirt.library import HOST_LOST, load, text_of
+from harness.machine.incidents import HOST_LOST
+from harness.platform.libvirt.library import limited, load, text_of
 
 OPEN_SECONDS = 30.0
 """Seconds for the first answer: a session daemon may have to be started."""
@@ -62,9 +62,8 @@ class Connection:
 
     @property
     def lost(self) -> str:
-        """The reason why the connection ended; empty while it lives."""
-        with self._lock:
-            return self._lost
+        """The reason why the connection ended; empty while it lives. A signal handler may ask."""
+        return self._lost
 
     def watch(self, uuid: str, events: DomainEvents) -> Callable[[], None]:
         """Pass the events of a domain on. Returns a function that ends this.
@@ -134,18 +133,8 @@ def connect(uri: str) -> Connection:
 
 
 def _open(library: Any, uri: str) -> Connection:
-    answer: Future[Connection] = Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(Connection(library.open(uri), uri))
-        except BaseException as error:  # handed to the caller, whatever it is
-            answer.set_exception(error)
-
-    # libvirt.open knows no time limit, so that the thread may have to be abandoned.
-    threading.Thread(target=work, name="libvirt open", daemon=True).start()
     try:
-        return answer.result(timeout=OPEN_SECONDS)
+        return limited(lambda: Connection(library.open(uri), uri), OPEN_SECONDS, late=Connection.close)
     except FutureTimeout:
         raise InfrastructureError(
             f"no libvirt daemon answers at {uri} within {OPEN_SECONDS:.0f} s", cause=HOST_LOST

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from harness.errors import ConfigError
 from harness.machine.boot import MEDIUM, PRIMARY, KernelBoot, LiveIso
 from harness.machine.disk import DiskChannel, DiskOptions, SectorSize
 from harness.machine.spec import Firmware, MachineSpec
@@ -19,6 +21,9 @@ from harness.platform.parts.diskargs import DiskFile, device_id
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 CONSOLE_ALIAS = "serial0"
 """The name under which libvirt opens the console."""
+
+# A character outside XML 1.0, 2.2; bytes of file names that are not UTF-8 are among them.
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -50,7 +55,7 @@ class Labels:
 def build(
     spec: MachineSpec, files: Files, *, identity: Identity, accelerator: Accelerator, labels: Labels
 ) -> str:
-    """Return the domain's XML. A pure function."""
+    """Return the domain's XML. A pure function. Raises ConfigError for words that XML cannot hold."""
     domain = Element("domain", type="kvm" if accelerator.name == "kvm" else "qemu")
     _text(domain, "name", identity.name)
     _text(domain, "uuid", identity.uuid)
@@ -77,7 +82,13 @@ def build(
     for word in command.arguments(spec, files):
         _child(line, f"{{{QEMU_NAMESPACE}}}arg", value=word)
     ElementTree.indent(domain)
-    return ElementTree.tostring(domain, encoding="unicode") + "\n"
+    text = ElementTree.tostring(domain, encoding="unicode") + "\n"
+    if (odd := _NO_XML.search(text)) is not None:
+        raise ConfigError(
+            f"libvirt cannot be told of {text[max(0, odd.start() - 40) : odd.end()]!r}",
+            hint="use UTF-8 without control characters",
+        )
+    return text
 
 
 def _system(domain: Element, spec: MachineSpec, files: Files) -> None:

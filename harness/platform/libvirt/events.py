@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from enum import IntEnum
 
-from harness.machine.incidents import Incidents
+from harness.machine.incidents import HOST_LOST, Incidents
 from harness.machine.monitor import StreamMonitor
-from harness.platform.libvirt.library import HOST_LOST
 
 SOURCE = "libvirt"
 _NEXT_EVENT_SECONDS = 1.0
@@ -106,6 +105,11 @@ class LibvirtEvents:
             self._host("machine-killed", "another client of libvirt destroyed the machine")
         elif detail == Stopped.CRASHED:
             self._monitor.fatal("kernel-panic", "the guest's kernel panicked", SOURCE)
+        elif detail == Stopped.SHUTDOWN:
+            # After the guest's own power-off this is the second incident, which ends nothing any more.
+            self._host("qemu-exited", "QEMU ended while its guest was needed")
+        else:
+            self._host("machine-killed", "another client of libvirt saved the machine, or moved it away")
         self.stopped.set()
 
     def _paused(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,6 +55,17 @@ class Kept:
 
 
 Origin = Fresh | Clone | Kept
+
+
+@contextmanager
+def on_this_host() -> Iterator[None]:
+    """Turn errors of this host's file systems into InfrastructureError."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cause = "host-disk-full" if full else "no-scratch"
+        raise InfrastructureError(f"cannot make the files of a machine: {error}", cause=cause) from None
 
 
 class Workplace:

@@ -9,6 +9,7 @@ from harness.machine.spec import MachineSpec
 from harness.platform.libvirt.files import Clone, Kept, Origin
 from harness.platform.libvirt.host import LibvirtHost
 from harness.platform.libvirt.instance import LibvirtInstance
+from harness.platform.libvirt.library import translated
 from harness.platform.parts.frozen import Frozen, copy
 from harness.platform.parts.given import NOTHING, GivenConfig
 from harness.platform.parts.storage import Freezing, ResumingToFreeze
@@ -29,9 +30,11 @@ class LibvirtFreezer:
         proof, handle = self._host.proof, self._host.connection().handle
         accelerator = proof.accelerator
         stat = Path(proof.emulator).stat()
+        with translated("asking its version"):
+            versions = handle.getVersion(), handle.getLibVersion()
         return [
             *("libvirt", accelerator.name, accelerator.cpu, proof.emulator),
-            *(stat.st_size, stat.st_mtime_ns, handle.getVersion(), handle.getLibVersion()),
+            *(stat.st_size, stat.st_mtime_ns, *versions),
         ]
 
     def boot(

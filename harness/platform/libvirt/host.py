@@ -9,9 +9,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from harness.errors import InfrastructureError
+from harness.machine.incidents import HOST_LOST
+from harness.machine.spec import MachineSpec
+from harness.platform.libvirt import refusals
 from harness.platform.libvirt.connection import Connection, connect
 from harness.platform.libvirt.domain import Labels
-from harness.platform.libvirt.library import HOST_LOST, check_uri, is_gone, is_session, load, text_of
+from harness.platform.libvirt.library import check_uri, is_gone, load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
 
@@ -38,8 +41,9 @@ class LibvirtHost:
         """
         found = connect(self.uri)
         if found is not self._reaped:
+            with translated("looking for machines that dead runs left"):
+                reap(found.handle, load())
             self._reaped = found
-            reap(found.handle, load())
         return found
 
     def new_name(self) -> str:
@@ -49,16 +53,28 @@ class LibvirtHost:
     @cached_property
     def capabilities(self) -> str:
         """The daemon's capabilities (libvirt: formatcaps)."""
-        return str(self.connection().handle.getCapabilities())
+        with translated("asking what it can do"):
+            return str(self.connection().handle.getCapabilities())
+
+    @cached_property
+    def version(self) -> int:
+        """The daemon's version: 1,000,000 × major + 1,000 × minor + release."""
+        with translated("asking its version"):
+            return int(self.connection().handle.getLibVersion())
 
     @cached_property
     def labels(self) -> Labels:
         """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone."""
-        return labels_for(self.capabilities, session=is_session(self.uri))
+        return labels_for(self.capabilities)
 
     @cached_property
     def proof(self) -> Proof:
         return prove(self.connection(), self.labels, self.owner)
+
+    def refuses(self, spec: MachineSpec) -> str:
+        """Return the reason why the daemon cannot run such a machine; empty when it can."""
+        may_spawn = not spec.reachable.forwards or self.proof.may_spawn
+        return refusals.obstacle(spec, may_spawn=may_spawn)
 
     def not_started(self, error: Any, said: str) -> InfrastructureError:
         """Return the error for a domain that libvirt did not start."""
@@ -72,11 +88,14 @@ class LibvirtHost:
         return InfrastructureError(f"libvirt did not start QEMU: {text}", cause="qemu-exited", evidence=said)
 
 
-def labels_for(capabilities: str, *, session: bool) -> Labels:
-    """Return the labels for a host with these capabilities. A pure function of them and of this user."""
+def labels_for(capabilities: str) -> Labels:
+    """Return the labels for a host with these capabilities. A pure function of them and of this user.
+
+    Only a daemon of root's has the model `dac`, by which it changes files' owners. It serves `/session`, too.
+    """
     found = ElementTree.fromstring(capabilities).findall("./host/secmodel/model")
     models = [model.text or "" for model in found]
     return Labels(
-        run_as=(os.geteuid(), os.getegid()) if "dac" in models and not session else None,
+        run_as=(os.geteuid(), os.getegid()) if "dac" in models else None,
         unconfined=tuple(model for model in models if model in ("apparmor", "selinux")),
     )

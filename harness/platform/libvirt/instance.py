@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 import uuid
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.boot import PRIMARY
 from harness.machine.channels import Channel, Use
 from harness.machine.guest_streams import GuestStreams
-from harness.machine.incidents import Incidents
+from harness.machine.incidents import HOST_LOST, Incidents
 from harness.machine.journal import Journal
 from harness.machine.lines import LineLog
 from harness.machine.route import SshRoute
@@ -23,10 +23,10 @@ from harness.machine.streams import FileSink, Reader, Tail
 from harness.platform.libvirt import command, domain, last_words, processes
 from harness.platform.libvirt.domain import Identity
 from harness.platform.libvirt.events import LibvirtEvents
-from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace, open_files
+from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace, on_this_host, open_files
 from harness.platform.libvirt.hardware import ALIAS
 from harness.platform.libvirt.host import LibvirtHost
-from harness.platform.libvirt.library import HOST_LOST, load, translated
+from harness.platform.libvirt.library import ask, limited, load, translated
 from harness.platform.libvirt.monitor import DomainMonitor, MonitorRefusal
 from harness.platform.libvirt.proof import START
 from harness.platform.libvirt.streams import Courier, DomainStream, new_stream
@@ -38,6 +38,10 @@ from harness.util.deadline import Deadline
 from harness.util.process_times import ProcessTimes
 
 XML_FILE = "domain.xml"
+
+_ANSWER_SECONDS = 10.0
+_DESTROY_SECONDS = 60.0
+"""libvirt itself gives a QEMU up to 40 seconds to end."""
 
 
 class LibvirtInstance:
@@ -57,6 +61,9 @@ class LibvirtInstance:
         deadline: Deadline,
     ) -> None:
         """Start a domain. Raises ConfigError or InfrastructureError, leaving nothing behind."""
+        reason = host.refuses(spec)
+        if reason:
+            raise ConfigError(reason, hint="such machines run with -p qemu")
         self._spec = spec
         self._directory = directory
         self._host = host
@@ -66,6 +73,7 @@ class LibvirtInstance:
         self._first = ""
         self._pid: int | None = None
         self._typist: DomainStream | None = None
+        self._domain: Any = None
         self._identity = Identity(host.new_name(), str(uuid.uuid4()), host.owner)
         directory.mkdir(parents=True, exist_ok=True)
         self._streams = GuestStreams(spec.channels, directory)
@@ -85,10 +93,11 @@ class LibvirtInstance:
         owned.callback(courier.close)
         self._events.on_lost = courier.end_all
         with ExitStack() as handed_over:
-            place = Workplace(self._host.owner)
-            handed_over.callback(place.close)
-            config = given.to_bytes(self._spec, self._directory)
-            files, guard = open_files(self._spec, self._origin, config, place, owned=owned)
+            with on_this_host():
+                place = Workplace(self._host.owner)
+                handed_over.callback(place.close)
+                config = given.to_bytes(self._spec, self._directory)
+                files, guard = open_files(self._spec, self._origin, config, place, owned=owned)
             xml = domain.build(
                 self._spec,
                 files,
@@ -99,7 +108,7 @@ class LibvirtInstance:
             (self._directory / XML_FILE).write_text(xml, encoding="utf-8", errors="surrogateescape")
             owned.callback(self._connection.watch(self._identity.uuid, self._events))
             owned.callback(self._destroy)
-            self._domain = self._create(xml)
+            self._domain = self._create(xml, deadline)
             if not files.incoming:
                 place.remove_files()
             self._monitor = DomainMonitor(self._domain)
@@ -107,22 +116,28 @@ class LibvirtInstance:
             self._times = None if self._pid is None else ProcessTimes(self._pid)
             self._open_streams(courier, guard)
             if self._spec.network:
-                self._port = usernet.ssh_port(self._monitor.human("info usernet"))
+                table = self._monitor.human("info usernet", deadline=deadline.sub(_ANSWER_SECONDS))
+                self._port = usernet.ssh_port(table)
             if files.incoming:
                 self._resume(deadline)
-                self._run()  # QEMU opens a clone's disks for writing only now
+                self._run(deadline)  # QEMU opens a clone's disks for writing only now
         if not files.incoming:
-            self._run()
+            self._run(deadline)
 
-    def _run(self) -> None:
-        with translated("starting the guest", cause="qemu-exited"):
-            self._domain.resume()
+    def _run(self, deadline: Deadline) -> None:
+        ask("starting the guest", self._domain.resume, deadline=deadline, cause="qemu-exited")
         self._events.expect_to_run()
 
-    def _create(self, xml: str) -> Any:
+    def _create(self, xml: str, deadline: Deadline) -> Any:
         library = load()
         try:
-            return self._connection.handle.createXML(xml, START)
+            return limited(
+                lambda: self._connection.handle.createXML(xml, START),
+                deadline.remaining,
+                late=lambda domain: domain.destroy(),
+            )
+        except FutureTimeout:
+            raise DeadlineExceeded("waiting for libvirt to start QEMU", seconds=deadline.elapsed) from None
         except library.libvirtError as error:
             raise self._host.not_started(error, self._last_words()) from None
 
@@ -130,15 +145,15 @@ class LibvirtInstance:
         """Open the guest's channels while it is paused, so that its first byte arrives."""
         pump = self._streams.pump
         for channel in self._spec.channels:
-            handle = new_stream(self._connection.handle)
             with translated(f"opening channel {channel.name}", cause="qemu-exited"):
+                handle = new_stream(self._connection.handle)
                 if channel.port:
                     self._domain.openChannel(channel.port, handle, 0)
                 else:
                     self._domain.openConsole(domain.CONSOLE_ALIAS, handle, 0)
-            ours, theirs = socket.socketpair()
-            pump.attach(ours, *self._kept(channel), *self._streams.readers(channel))
-            stream = courier.carry(handle, theirs)
+                ours, theirs = socket.socketpair()
+                pump.attach(ours, *self._kept(channel), *self._streams.readers(channel))
+                stream = courier.carry(handle, theirs)
             if channel.use is Use.CONSOLE:
                 self._typist = stream
         if guard is not None:
@@ -236,17 +251,18 @@ class LibvirtInstance:
 
     def ssh_accepted(self) -> bool:
         try:
-            return usernet.accepted(self._monitor.human("info usernet"))
+            table = self._monitor.human("info usernet", deadline=Deadline(_ANSWER_SECONDS))
         except InfrastructureError:
             return False  # the machine is ending, which its events report
+        return usernet.accepted(table)
 
     def type_console(self, data: bytes) -> None:
         assert self._typist is not None  # every machine has a console
         self._typist.send(data, Deadline(10))
 
     def reset(self) -> None:
-        with translated("resetting the machine", cause="qemu-exited"):
-            self._domain.reset(0)
+        deadline = Deadline(_ANSWER_SECONDS)
+        ask("resetting the machine", lambda: self._domain.reset(0), deadline=deadline, cause="qemu-exited")
 
     def kill(self, reason: str) -> None:
         self._events.killed = self._events.killed or reason
@@ -255,12 +271,16 @@ class LibvirtInstance:
     def screenshot(self, path: Path) -> None:
         if not self._spec.display:
             raise ConfigError("this machine has no display", hint="ask for one: display=True")
-        with translated("reading the display"):
+
+        def read() -> str:
             stream = self._connection.handle.newStream(0)
-            kind = self._domain.screenshot(stream, 0, 0)
+            kind = str(self._domain.screenshot(stream, 0, 0))
             with path.open("wb") as file:
                 stream.recvAll(lambda _, data, __: file.write(data), None)
             stream.finish()
+            return kind
+
+        kind = ask("reading the display", read, deadline=Deadline(_ANSWER_SECONDS))
         if kind != "image/png":
             raise InfrastructureError(f"libvirt gives the display as {kind}, not PNG", cause="no-png")
 
@@ -322,14 +342,21 @@ class LibvirtInstance:
 
     def _destroy(self) -> None:
         """End the domain at once; where its daemon is gone, its QEMU."""
-        made = getattr(self, "_domain", None)
-        if made is None:
-            return
+        obeyed = True
         if not self._connection.lost:
-            with contextlib.suppress(load().libvirtError):  # it may have ended
-                made.destroy()
-        if self._connection.lost:
+            try:
+                ask("ending the machine", self._end_domain, deadline=Deadline(_DESTROY_SECONDS))
+            except DeadlineExceeded:
+                obeyed = False
+            except InfrastructureError:
+                pass  # it may have ended
+        if self._connection.lost or not obeyed:
             processes.kill(self._identity.name, self._pid)
+
+    def _end_domain(self) -> None:
+        # A start that was interrupted may have made a domain that it did not give us.
+        found = self._domain or self._connection.handle.lookupByUUIDString(self._identity.uuid)
+        found.destroy()
 
     def close(self) -> None:
         """End the domain, drain its streams to their files and close everything. May be called again."""

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from harness.errors import ConfigError, InfrastructureError
+from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
+from harness.machine.incidents import HOST_LOST
+from harness.util.deadline import Deadline
+
+T = TypeVar("T")
 
 PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt-host"
 
-HOST_LOST = "host-lost"
-"""The cause of a failure when the daemon, or its host, no longer answers."""
+_URIS = "write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH"
+
+OLDEST = 9_000_000
+"""The oldest version of libvirt that is supported, as its functions count: 9.0.0."""
 
 NO_DOMAIN = 42
 """libvirt's VIR_ERR_NO_DOMAIN."""
 
-_GONE = ("client socket is closed", "connection closed", "Cannot recv data", "End of file while reading")
+_FROM_RPC = 7  # libvirt's virErrorDomain: the connection itself
+_CONNECTION_ENDED = (1, 38)  # libvirt's VIR_ERR_INTERNAL_ERROR, VIR_ERR_SYSTEM_ERROR
 
 
 def load() -> Any:
@@ -38,11 +48,14 @@ def default_uri() -> str:
 
 def check_uri(uri: str) -> None:
     """Raise ConfigError for a URI of another hypervisor, or of another host."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise ConfigError(f"--libvirt-uri {uri}: {error}", hint=_URIS) from None
     if parts.scheme not in ("qemu", "qemu+unix"):
         raise ConfigError(
             f"--libvirt-uri {uri}: machines need QEMU, and a daemon of this host",
-            hint="write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH",
+            hint=_URIS,
         )
     if parts.netloc:
         raise ConfigError(
@@ -63,8 +76,8 @@ def text_of(error: Exception) -> str:
 
 def is_gone(error: Any) -> bool:
     """Return True when the error says that the connection to the daemon has ended."""
-    code = error.get_error_code() if hasattr(error, "get_error_code") else None
-    return code == 38 or any(words in str(error) for words in _GONE)
+    # Elsewhere the same codes mean a file that cannot be read, for one, or a full disk.
+    return error.get_error_domain() == _FROM_RPC and error.get_error_code() in _CONNECTION_ENDED
 
 
 @contextmanager
@@ -84,3 +97,46 @@ def translated(step: str, *, cause: str = "libvirt-refused") -> Iterator[None]:
         if error.get_error_code() == NO_DOMAIN:
             raise InfrastructureError(f"the machine is gone while {step}", cause="qemu-exited") from None
         raise InfrastructureError(f"libvirt failed while {step}: {text_of(error)}", cause=cause) from None
+
+
+def ask(
+    step: str,
+    call: Callable[[], T],
+    *,
+    deadline: Deadline,
+    cause: str = "libvirt-refused",
+    late: Callable[[T], object] = lambda result: None,
+) -> T:
+    """Return what `call`, of libvirt, returns. Raises DeadlineExceeded, and errors as `translated` does.
+
+    libvirt waits without a limit for a QEMU that hangs, and nothing interrupts it. The thread that waits is
+    then left to itself; `late` gets the result that nobody waits for any more.
+    """
+    with translated(step, cause=cause):
+        try:
+            return limited(call, deadline.remaining, late=late)
+        except FutureTimeout:
+            raise DeadlineExceeded(f"{step} through libvirt", seconds=deadline.elapsed) from None
+
+
+def limited(call: Callable[[], T], seconds: float, *, late: Callable[[T], object] = lambda result: None) -> T:
+    """Return what `call` returns, from a thread of its own. Raises TimeoutError; see `ask` for `late`."""
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:  # handed to the caller, whatever it is
+            answer.set_exception(error)
+
+    def dispose(done: Future[T]) -> None:
+        if done.exception() is None:
+            with suppress(load().libvirtError):
+                late(done.result())
+
+    threading.Thread(target=work, name="libvirt call", daemon=True).start()
+    try:
+        return answer.result(timeout=seconds)
+    except BaseException:  # an interrupt, too, leaves the call behind
+        answer.add_done_callback(dispose)
+        raise

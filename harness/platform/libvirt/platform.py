@@ -12,7 +12,7 @@ from harness.errors import ConfigError, InfrastructureError
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
-from harness.platform.libvirt import library, processes, refusals
+from harness.platform.libvirt import library, processes
 from harness.platform.libvirt.files import Fresh
 from harness.platform.libvirt.freezer import LibvirtFreezer
 from harness.platform.libvirt.host import LibvirtHost
@@ -27,6 +27,9 @@ from harness.util.deadline import Deadline
 
 URI_VARIABLE = "KOLA_LIBVIRT_URI"
 _DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt-host"
+_MEMBERS = "members of the group libvirt may use it; qemu:///session needs no group"
+_BARRED = ("Permission denied", "authentication", "access denied")
+_TOO_OLD = "that of the daemon is {}: use a newer one, or -p qemu"
 
 
 class LibvirtPlatform:
@@ -57,11 +60,17 @@ class LibvirtPlatform:
         missing = []
         try:
             emulator_of(self.host.capabilities)
+            if self.host.version < library.OLDEST:
+                missing.append(
+                    Missing(f"libvirt {_words(library.OLDEST)}", _TOO_OLD.format(_words(self.host.version)))
+                )
         except ConfigError as error:
             absent = "libvirt-python" if error.hint == library.PACKAGES else "QEMU that libvirt knows"
             missing.append(Missing(absent, error.hint or ""))
         except InfrastructureError as error:
-            missing.append(Missing(f"libvirt daemon at {self.host.uri}", f"{_DAEMON} ({error.message})"))
+            barred = any(words in error.message for words in _BARRED)
+            hint = f"{_MEMBERS if barred else _DAEMON} ({error.message})"
+            missing.append(Missing(f"libvirt daemon at {self.host.uri}", hint))
         if shutil.which("qemu-img") is None:
             missing.append(Missing("qemu-img", "apt-get install qemu-utils"))
         if not tpm.available():
@@ -69,8 +78,7 @@ class LibvirtPlatform:
         return missing
 
     def refuses(self, spec: MachineSpec) -> str:
-        may_spawn = not spec.reachable.forwards or self.host.proof.may_spawn
-        return refusals.obstacle(spec, may_spawn=may_spawn)
+        return self.host.refuses(spec)
 
     def launch(
         self,
@@ -80,9 +88,6 @@ class LibvirtPlatform:
         directory: Path,
         deadline: Deadline,
     ) -> LibvirtInstance:
-        reason = self.refuses(spec)
-        if reason:
-            raise ConfigError(reason, hint="such machines run with -p qemu")
         return LibvirtInstance(
             spec, GivenConfig(ignition), Fresh(), directory=directory, host=self.host, deadline=deadline
         )
@@ -101,3 +106,7 @@ class LibvirtPlatform:
 
     def service_network(self) -> ServiceNetwork:
         return USER_NETWORK
+
+
+def _words(version: int) -> str:
+    return f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}"

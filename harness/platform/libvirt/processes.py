@@ -37,12 +37,16 @@ def process_of(name: str) -> int | None:
 
 
 def kill(name: str, pid: int | None) -> None:
-    """Kill the process of a domain whose daemon is gone, if it is ours and still that domain's."""
-    if pid is not None and process_of(name) == pid:
+    """Kill the process of a domain whose daemon is gone, if it is ours and still that domain's.
+
+    Without `pid` it is looked for.
+    """
+    found = process_of(name)
+    if found is not None and pid in (None, found):
         with contextlib.suppress(OSError, DeadlineExceeded):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(found, signal.SIGKILL)
             ended = Deadline(_KILL_SECONDS)
-            ended.poll(lambda: process_of(name) != pid, step="waiting for QEMU to end", interval=0.05)
+            ended.poll(lambda: process_of(name) != found, step="waiting for QEMU to end", interval=0.05)
 
 
 def seccomp_of(pid: int) -> int | None:
@@ -57,7 +61,8 @@ def seccomp_of(pid: int) -> int | None:
 def resident_memory(owners: Iterable[int]) -> dict[int, int]:
     """Return, for each process id, the bytes of our machines that it and its descendants have started.
 
-    A domain's name begins with the number of the process that started it.
+    A domain's name begins with the number of the process that started it. A run on the platform `qemu` beside
+    this one has its machines below itself.
     """
     wanted = list(owners)
     held: dict[int, int] = {}
@@ -66,5 +71,5 @@ def resident_memory(owners: Iterable[int]) -> dict[int, int]:
         if ours is not None:
             starter = int(ours[1], 16)
             held[starter] = held.get(starter, 0) + host.held_memory(pid)
-    below = host.descendants(wanted)
-    return {owner: sum(held.get(pid, 0) for pid in (owner, *below[owner])) for owner in wanted}
+    below, own = host.descendants(wanted), host.resident_memory(wanted)
+    return {owner: own[owner] + sum(held.get(pid, 0) for pid in (owner, *below[owner])) for owner in wanted}

@@ -8,20 +8,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import socket
 import uuid
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
+from harness.machine.incidents import HOST_LOST
 from harness.machine.spec import MachineSpec
 from harness.platform.libvirt import domain
 from harness.platform.libvirt.connection import Connection
 from harness.platform.libvirt.domain import Identity, Labels
 from harness.platform.libvirt.files import Workplace
 from harness.platform.libvirt.given import Files
-from harness.platform.libvirt.library import load, text_of
+from harness.platform.libvirt.library import is_gone, is_session, load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, host_id
 from harness.platform.libvirt.processes import process_of, seccomp_of
 from harness.platform.libvirt.streams import Courier, new_stream
@@ -65,16 +68,21 @@ _FORMAT = JsonFile(Proof, "a record of a libvirt daemon")
 
 
 def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
-    """Return the proof of this daemon, cached until its host boots or its QEMU changes.
+    """Return the proof of this daemon.
 
-    The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it. Raises InfrastructureError
-    `no-accelerator` when the daemon runs no guest at all.
+    It is cached until the daemon starts anew, its host boots, its QEMU changes, or the user may open
+    /dev/kvm. The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it.
+
+    Raises InfrastructureError `no-accelerator` when the daemon runs no guest at all.
     """
-    capabilities = connection.handle.getCapabilities()
+    with translated("asking what it can do"):
+        capabilities = connection.handle.getCapabilities()
+        versions = [connection.handle.getVersion(), connection.handle.getLibVersion()]
     emulator = emulator_of(capabilities)
     kind = "tcg" if forbidden() else "any"
-    versions = [connection.handle.getVersion(), connection.handle.getLibVersion()]
-    key = json.dumps([host_id(), connection.uri, kind, emulator, offers_kvm(capabilities), versions])
+    daemon = [connection.uri, _started(connection.uri), *versions]
+    kvm = [offers_kvm(capabilities), os.access("/dev/kvm", os.R_OK | os.W_OK)]  # QEMU may run as this user
+    key = json.dumps([host_id(), kind, emulator, kvm, daemon])
     name = hashlib.sha256(f"{connection.uri} {kind}".encode()).hexdigest()[:16]
     answer = cache_root() / "accelerator" / f"libvirt-{name}.json"
     scale = given_scale()
@@ -96,6 +104,20 @@ def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
             found = replace(found, accelerator=replace(found.accelerator, scale=measured_scale(seconds)))
         _FORMAT.write(answer, found)
     return _scaled(found, scale)
+
+
+def _started(uri: str) -> int:
+    """Return the time of the daemon's start, when it reads its settings: nanoseconds, by its PID file.
+
+    0 where the file is not seen, as that of a daemon in a container.
+    """
+    home = Path("/run/libvirt/qemu")
+    if is_session(uri):
+        home = Path(os.environ.get("XDG_RUNTIME_DIR", ""), "libvirt/qemu/run")
+    try:
+        return (home / "driver.pid").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _scaled(proof: Proof, scale: float | None) -> Proof:
@@ -171,9 +193,8 @@ def _run(
                 f"{accelerator.name}: did not finish in {timeout:.0f} s", cause="no-accelerator"
             ) from None
         except library.libvirtError as error:
-            raise InfrastructureError(
-                f"{accelerator.name}: {text_of(error)}", cause="no-accelerator"
-            ) from None
+            cause = HOST_LOST if is_gone(error) else "no-accelerator"
+            raise InfrastructureError(f"{accelerator.name}: {text_of(error)}", cause=cause) from None
         return seconds, mode == 0
     finally:
         if handle is not None:

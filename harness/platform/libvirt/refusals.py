@@ -7,6 +7,9 @@ import re
 from harness.machine.disk import DiskOptions
 from harness.machine.spec import MachineSpec
 
+_MOST_DISKS = 25
+"""Each has a letter, and a medium has the last one."""
+
 # The characters that libvirt takes in a disk's serial (src/qemu/qemu_validate.c).
 _SERIAL = re.compile(r"[A-Za-z0-9_ .+-]+")
 
@@ -27,6 +30,8 @@ def obstacle(spec: MachineSpec, *, may_spawn: bool) -> str:
         return SERVICES_REFUSED
     if spec.numa_nodes and spec.host_directories:
         return "host directories need memory in one piece, and NUMA nodes have two"
+    if len(spec.disks) >= _MOST_DISKS:
+        return f"libvirt machines have at most {_MOST_DISKS} disks"
     for options in (spec.primary_disk, *(disk.options for disk in spec.disks)):
         reason = _of_disk(options)
         if reason:

@@ -103,11 +103,15 @@ def boot_rom(spec: MachineSpec) -> str:
 def _open_initrds(paths: tuple[Path, ...], home: Path | None) -> MediumFile:
     """Return one file with all initrds, each padded to four bytes (kernel: initramfs buffer format)."""
     descriptor = disks.new_file(None if home is None else home / "initrd")
-    with os.fdopen(descriptor, "wb", closefd=False) as whole:
-        for path in paths:
-            with path.open("rb") as part:
-                shutil.copyfileobj(part, whole, 1 << 20)
-            whole.write(bytes(-whole.tell() % 4))
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as whole:
+            for path in paths:
+                with path.open("rb") as part:
+                    shutil.copyfileobj(part, whole, 1 << 20)
+                whole.write(bytes(-whole.tell() % 4))
+    except BaseException:
+        os.close(descriptor)
+        raise
     return MediumFile(descriptor)
 
 

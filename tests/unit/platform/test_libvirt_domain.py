@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.errors import ConfigError
 from harness.machine.boot import DiskImage, EmptyDisk, KernelBoot, LiveIso, NetworkBoot
 from harness.machine.spec import (
     Disk,
@@ -18,13 +20,15 @@ from harness.machine.spec import (
     GuestForward,
     HostDirectory,
     MachineSpec,
+    QemuOptions,
     Reachable,
 )
 from harness.platform.libvirt import command, domain, refusals
 from harness.platform.libvirt.domain import QEMU_NAMESPACE, Identity, Labels
+from harness.platform.libvirt.freezer import LibvirtFreezer
 from harness.platform.libvirt.given import Files, Named
 from harness.platform.libvirt.hardware import slots
-from harness.platform.libvirt.host import labels_for
+from harness.platform.libvirt.host import LibvirtHost, labels_for
 from harness.platform.libvirt.owners import NAMESPACE, Owner
 from harness.platform.parts.accel import TCG_CPU, Accelerator
 from harness.platform.parts.diskargs import DiskFile
@@ -32,6 +36,7 @@ from harness.platform.parts.firmware import FirmwareFiles
 from harness.platform.parts.media import MediumFile
 from harness.platform.parts.storage import MemoryFile
 from harness.platform.qemu import argv
+from harness.util.deadline import Deadline
 
 IMAGE = DiskImage(Path("/images/nestos.qcow2"))
 TCG = Accelerator("tcg", TCG_CPU, 2.0)
@@ -102,21 +107,29 @@ def test_confinement_is_switched_off_where_it_is_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("models", "session", "run_as", "unconfined"),
+    ("models", "run_as", "unconfined"),
     [
-        (("dac",), False, True, ()),
-        (("apparmor", "dac"), False, True, ("apparmor",)),
-        (("selinux",), True, False, ("selinux",)),
-        (("none",), True, False, ()),
-        (("dac",), True, False, ()),
+        (("dac",), True, ()),
+        (("apparmor", "dac"), True, ("apparmor",)),
+        (("selinux",), False, ("selinux",)),
+        (("none",), False, ()),
     ],
 )
 def test_labels_are_those_of_the_daemons_host(
-    models: tuple[str, ...], session: bool, run_as: bool, unconfined: tuple[str, ...]
+    models: tuple[str, ...], run_as: bool, unconfined: tuple[str, ...]
 ) -> None:
     parts = "".join(f"<secmodel><model>{model}</model></secmodel>" for model in models)
-    labels = labels_for(f"<capabilities><host>{parts}</host></capabilities>", session=session)
+    labels = labels_for(f"<capabilities><host>{parts}</host></capabilities>")
     assert (labels.run_as is not None, labels.unconfined) == (run_as, unconfined)
+
+
+def test_a_daemon_of_roots_that_is_called_a_session_changes_no_files_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = "<secmodel><model>none</model></secmodel><secmodel><model>dac</model></secmodel>"
+    host = LibvirtHost("qemu+unix:///session?socket=/run/libvirt/libvirt-sock")
+    monkeypatch.setattr(LibvirtHost, "capabilities", f"<capabilities><host>{models}</host></capabilities>")
+    assert host.labels.run_as == (os.geteuid(), os.getegid())
 
 
 def test_the_cpu_is_the_accelerators() -> None:
@@ -216,6 +229,15 @@ def test_channels_are_opened_by_name() -> None:
     assert ports == ["mantlejournal", "com.nestos.ignition.journal"]
 
 
+@pytest.mark.parametrize("word", ["/caf\udce9/x", "a\x01b"])
+def test_words_that_xml_cannot_hold_are_the_users_error(word: str) -> None:
+    with pytest.raises(ConfigError, match="libvirt cannot be told"):
+        build(MachineSpec(IMAGE, qemu=QemuOptions(extra_args=(word,))))
+    assert line(build(MachineSpec(IMAGE, qemu=QemuOptions(extra_args=("caf\u00e9 \U0001f600\n",)))))[-1] == (
+        "caf\u00e9 \U0001f600\n"
+    )
+
+
 def test_a_clone_has_its_templates_memory() -> None:
     memory = MemoryFile(Path("/t,x/ram"), shared=False)
     words = line(build(MachineSpec(IMAGE), memory=memory, incoming=True))
@@ -255,6 +277,7 @@ def test_media() -> None:
             "NUMA",
         ),
         (MachineSpec(IMAGE, disks=(Disk.parse("1G:serial=a%b"),)), "serial"),
+        (MachineSpec(IMAGE, disks=(Disk.parse("1G"),) * 25), "at most 25"),
         (MachineSpec(IMAGE, reachable=Reachable(forwards=(GuestForward("10.0.2.100", 80, "s"),))), "seccomp"),
     ],
 )
@@ -262,6 +285,20 @@ def test_refusals_name_the_reason(spec: MachineSpec, word: str) -> None:
     reason = refusals.obstacle(spec, may_spawn=False)
     assert word in reason
     assert bool(reason) == bool(word)
+
+
+def test_as_many_disks_as_there_are_names_have_names() -> None:
+    spec = MachineSpec(IMAGE, disks=(Disk.parse("1G:channel=scsi"),) * 24)
+    assert refusals.obstacle(spec, may_spawn=False) == ""
+    assert len({one.attrib["dev"] for one in build(spec).iter("target") if "dev" in one.attrib}) == 25
+
+
+def test_a_template_is_refused_as_a_machine_is(tmp_path: Path) -> None:
+    """`kola spawn --disk` clones machines that no test asks for."""
+    freezer = LibvirtFreezer(LibvirtHost("qemu:///system"))
+    spec = MachineSpec(IMAGE, disks=(Disk.parse("1G:serial=a%b"),))
+    with pytest.raises(ConfigError, match="serial"):
+        freezer.boot(spec, None, home=tmp_path, deadline=Deadline(1), pad_to=None)
 
 
 def test_services_are_possible_where_qemu_may_start_processes() -> None:

@@ -31,6 +31,9 @@ class Machine:
 CASES: dict[str, tuple[Callable[[LibvirtEvents], None], str]] = {
     "qemu-died": (lambda heard: heard.lifecycle(5, 5), "qemu-exited"),
     "destroyed-by-others": (lambda heard: heard.lifecycle(5, 1), "machine-killed"),
+    "qemu-terminated": (lambda heard: heard.lifecycle(5, 0), "qemu-exited"),
+    "migrated-by-others": (lambda heard: heard.lifecycle(5, 3), "machine-killed"),
+    "saved-by-others": (lambda heard: heard.lifecycle(5, 4), "machine-killed"),
     "panic": (lambda heard: heard.lifecycle(8, 0), "kernel-panic"),
     "panic-with-on-crash-destroy": (lambda heard: heard.lifecycle(5, 2), "kernel-panic"),
     "power-off": (lambda heard: heard.lifecycle(6, 1), "powered-off"),
@@ -53,6 +56,13 @@ def test_qemus_last_words_are_told() -> None:
     machine.events.lifecycle(5, 5)
     assert machine.incidents.fatal is not None
     assert "out of luck" in machine.incidents.fatal.message
+
+
+def test_the_end_of_qemu_after_a_power_off_is_the_guests_doing() -> None:
+    machine = Machine()
+    machine.events.lifecycle(6, 1)
+    machine.events.lifecycle(5, 0)
+    assert machine.cause == "powered-off"
 
 
 def test_the_end_that_was_asked_for_is_no_news() -> None:
@@ -94,7 +104,14 @@ def test_a_pause_by_others_ends_the_machine_and_an_intended_one_does_not(
 
 
 @pytest.mark.parametrize(
-    "uri", ["qemu+ssh://host/system", "qemu+tcp://127.0.0.1:1/system", "xen:///", "test:///default"]
+    "uri",
+    [
+        "qemu+ssh://host/system",
+        "qemu+tcp://127.0.0.1:1/system",
+        "qemu://[::1/system",
+        "xen:///",
+        "test:///default",
+    ],
 )
 def test_other_uris_are_refused(uri: str) -> None:
     with pytest.raises(ConfigError) as error:

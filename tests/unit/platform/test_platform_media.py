@@ -123,6 +123,24 @@ def convert(descriptor: int, target: Path) -> None:
     run_tool(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", source, str(target)], pass_fds=[descriptor])
 
 
+def test_an_initrd_that_cannot_be_copied_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("kernel", "initrd"):
+        (tmp_path / name).touch()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("KOLA_SCRATCH", str(tmp_path))
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    spec = MachineSpec(EmptyDisk(4), medium=KernelBoot(tmp_path / "kernel", (tmp_path / "initrd",)))
+    before = sorted(Path("/proc/self/fd").iterdir())
+    with ExitStack() as opened, pytest.raises(OSError, match="No space"):
+        media.open_medium(spec, FreshOverlay(), opened)
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

@@ -127,7 +127,7 @@ def test_properties_json_has_the_keys_of_kola(tmp_path: Path) -> None:
 
 
 def test_the_files_of_a_machine_are_attached_the_telling_ones_first(tmp_path: Path) -> None:
-    for name in ("qemu-command.txt", "console.txt", "basic.txt", "ignition.json", "key"):
+    for name in ("qemu-command.txt", "domain.xml", "console.txt", "basic.txt", "ignition.json", "key"):
         (tmp_path / name).write_text("x")
     (tmp_path / "journal.txt").touch()
     found = [(a.path.name, a.title, a.media_type) for a in attachments(tmp_path)]
@@ -135,6 +135,7 @@ def test_the_files_of_a_machine_are_attached_the_telling_ones_first(tmp_path: Pa
         ("console.txt", "Serial console", "text/plain"),
         ("ignition.json", "Ignition config", "application/json"),
         ("qemu-command.txt", "QEMU command line", "text/plain"),
+        ("domain.xml", "libvirt domain", "application/xml"),
         ("basic.txt", "Output of basic", "text/plain"),
     ]
     assert attachments(tmp_path / "none") == ()
