@@ -40,8 +40,8 @@ from harness.util.process_times import ProcessTimes
 XML_FILE = "domain.xml"
 
 _ANSWER_SECONDS = 10.0
-_DESTROY_SECONDS = 60.0
-"""libvirt itself gives a QEMU up to 40 seconds to end."""
+_DESTROY_SECONDS = 20.0
+"""libvirt kills a QEMU that does not end within 10 s. A test whose time is up has 30 s to end machines."""
 
 
 class LibvirtInstance:
