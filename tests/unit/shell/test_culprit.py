@@ -19,7 +19,7 @@ DEAF = ""
 
 
 class Guest:
-    """A machine with these answers, after which comes the incident of the emergency `shell`, if there is one."""
+    """A machine with these answers, after which the incident of the emergency `shell` comes, if any."""
 
     def __init__(self, answers: list[str], *, shell: bool) -> None:
         self._answers = iter(answers)
