@@ -4,16 +4,12 @@ commands").
 
 from __future__ import annotations
 
-from harness.machine.boot import NIC, NetworkBoot
 from harness.machine.disk import DiskChannel
 from harness.machine.spec import MachineSpec
 from harness.platform.libvirt.given import Files
-from harness.platform.libvirt.hardware import ALIAS, PRIMARY_DISK, Slots, is_pc, slots
-from harness.platform.parts import diskargs, hostdirs, media, services
+from harness.platform.libvirt.hardware import ALIAS, PRIMARY_DISK, Slots, slots
+from harness.platform.parts import diskargs, hostdirs, nics
 from harness.platform.parts.words import escape
-
-SPARE = "spare"
-"""The root port for a NIC that is plugged in later."""
 
 _SPARE_CHASSIS = 99  # libvirt numbers its own root ports from 1
 
@@ -25,17 +21,12 @@ def arguments(spec: MachineSpec, files: Files) -> list[str]:
         *_memory(spec, files),
         *(["-incoming", "defer"] if files.incoming else []),
         *_disks(files, place),
-        *_network(spec, place),
+        *nics.arguments(spec, place=place.place, spare_chassis=_SPARE_CHASSIS, prefix=ALIAS),
         *_guard(files),
         *_tpm(files),
         *_host_directories(files, place),
         *spec.qemu.extra_args,
     ]
-
-
-def spare_slot(spec: MachineSpec) -> dict[str, str]:
-    """Return the place of a NIC plugged in later: PCI Express needs a free port, PCI any slot."""
-    return {} if is_pc(spec) else {"bus": SPARE}
 
 
 def _memory(spec: MachineSpec, files: Files) -> list[str]:
@@ -72,36 +63,6 @@ def _disks(files: Files, place: Slots) -> list[str]:
             devices[-1] = devices[-1].replace(",id=", f",id={ALIAS}") + place.place(f"disk{number}")
         argv += devices
     return argv
-
-
-def _network(spec: MachineSpec, place: Slots) -> list[str]:
-    if not spec.network:
-        return []
-    restrict = "off" if spec.internet else "on"
-    words = services.words(spec) + media.network_words(spec)
-    # As in harness.platform.qemu.argv: with several user networks, the leases are those of the first.
-    argv = ["-netdev", "user,id=leases,restrict=on"] if spec.additional_nics else []
-    argv += [
-        "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{words}",
-        "-device", f"virtio-net-pci,netdev=net0{media.boot_rom(spec)}{_order(spec)}{place.place('nic')}",
-    ]  # fmt: skip
-    if SPARE in place.numbers:
-        argv += ["-device", f"pcie-root-port,id={SPARE},chassis={_SPARE_CHASSIS}{place.place(SPARE)}"]
-    for number in range(spec.additional_nics):
-        subnet = f"net=10.0.2.0/23,dhcpstart=10.0.2.{31 + number}"
-        card = f"virtio-net-pci,netdev=extra{number},mac=52:55:00:d1:56:{number:02x},romfile="
-        argv += [
-            "-netdev", f"user,id=extra{number},restrict=on,{subnet}",
-            "-device", card + place.place(f"nic{number}"),
-        ]  # fmt: skip
-    return argv
-
-
-def _order(spec: MachineSpec) -> str:
-    index = spec.boot_index(NIC)
-    if not isinstance(spec.medium, NetworkBoot) or index is None:
-        return ""
-    return f",id={ALIAS}{diskargs.device_id(NIC)},bootindex={index}"
 
 
 def _guard(files: Files) -> list[str]:

@@ -13,9 +13,10 @@ from harness.machine.disk import DiskChannel, DiskOptions, SectorSize
 from harness.machine.spec import Firmware, MachineSpec
 from harness.platform.libvirt import command
 from harness.platform.libvirt.given import Files, Named
-from harness.platform.libvirt.hardware import ALIAS, PRIMARY_DISK, Slots, is_pc, slots
+from harness.platform.libvirt.hardware import ALIAS, PRIMARY_DISK, Slots, slots
 from harness.platform.libvirt.owners import NAMESPACE, Owner
 from harness.platform.parts.accel import TCG_CACHE_MIB, Accelerator
+from harness.platform.parts.board import is_pc
 from harness.platform.parts.diskargs import DiskFile, device_id
 
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"

@@ -10,17 +10,13 @@ from dataclasses import dataclass, field
 
 from harness.machine.boot import LiveIso
 from harness.machine.disk import DiskChannel
-from harness.machine.spec import Firmware, MachineSpec
+from harness.machine.spec import MachineSpec
+from harness.platform.parts.board import is_pc
 from harness.platform.parts.diskargs import PATHS
 
 PRIMARY_DISK = 0
 ALIAS = "ua-"
 """Names that users of libvirt give to devices must begin so."""
-
-
-def is_pc(spec: MachineSpec) -> bool:
-    """Return True for the machine type `pc`, False for `q35`."""
-    return spec.firmware is Firmware.BIOS
 
 
 def bus(spec: MachineSpec) -> str:

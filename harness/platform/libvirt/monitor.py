@@ -6,23 +6,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from harness.errors import InfrastructureError
 from harness.platform.libvirt.library import ask
+from harness.platform.parts.monitor import MonitorRefusal
 from harness.util.deadline import Deadline
 
 _HUMAN = 1  # libvirt_qemu's VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
 
 
-class MonitorRefusal(InfrastructureError):
-    """Raised when QEMU refuses a command. `description` is QEMU's."""
-
-    def __init__(self, command: str, description: str) -> None:
-        self.description = description
-        super().__init__(f"QEMU refused {command}: {description}", cause="qmp-error")
-
-
 class DomainMonitor:
-    """Implements harness.platform.parts.frozen.Monitor."""
+    """Implements harness.platform.parts.monitor.Monitor."""
 
     def __init__(self, domain: Any) -> None:
         self._domain = domain

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from harness.errors import InfrastructureError
 from harness.machine.boot import EmptyDisk, LiveIso
 from harness.machine.spec import DiskChannel, MachineSpec
+from harness.platform.parts.monitor import Monitor
 from harness.util.deadline import Deadline
 from harness.util.process import run_tool
-
-
-class Monitor(Protocol):
-    """Control of a running QEMU by QMP commands (qemu: docs/interop/qmp-spec.txt)."""
-
-    def execute(self, command: str, *, deadline: Deadline, **arguments: Any) -> Any:
-        """Execute a command and return its `return` value. Raises InfrastructureError when QEMU refuses."""
-        ...
-
-    def send_descriptor(self, name: str, descriptor: int, *, deadline: Deadline) -> None:
-        """Pass QEMU an open file under a name (getfd)."""
-        ...
 
 
 @dataclass(frozen=True)

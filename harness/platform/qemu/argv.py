@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.machine.boot import NIC, NetworkBoot
 from harness.machine.channels import Channel
 from harness.machine.spec import Firmware, MachineSpec
-from harness.platform.parts import diskargs, hostdirs, loopback, media, services, tpm
+from harness.platform.parts import diskargs, hostdirs, loopback, media, nics, tpm
 from harness.platform.parts.accel import Accelerator, qemu_binary
+from harness.platform.parts.board import is_pc
 from harness.platform.parts.diskargs import DiskFile
 from harness.platform.parts.disks import through_descriptor
 from harness.platform.parts.firmware import FirmwareFiles
@@ -16,7 +16,6 @@ from harness.platform.parts.media import MediumFile
 from harness.platform.parts.storage import MemoryFile
 from harness.platform.parts.words import escape
 
-_SPARE = "spare"
 _DISPLAYS = {"x86_64": "VGA", "aarch64": "virtio-gpu-pci"}
 
 
@@ -67,8 +66,8 @@ def build(
         *_ports(fds),
         *_ignition(spec, fds),
         *diskargs.build(fds.primary, fds.disks),
-        *media.arguments(spec, fds.medium, machine_is_pc=_machine_type(spec) == "pc"),
-        *_network(spec),
+        *media.arguments(spec, fds.medium, machine_is_pc=is_pc(spec)),
+        *nics.arguments(spec, place=lambda _device: "", spare_chassis=1),
         *loopback.arguments(fds.guard),
         *(["-device", _DISPLAYS[spec.arch]] if spec.display else []),
         *(tpm.arguments(spec.arch, fds.tpm) if fds.tpm is not None else []),
@@ -170,42 +169,3 @@ def _ignition(spec: MachineSpec, fds: Descriptors) -> list[str]:
         return []
     path = through_descriptor(fds.ignition)
     return ["-fw_cfg", f"name=opt/com.coreos/config,file={path}"]
-
-
-def spare_slot(spec: MachineSpec) -> dict[str, str]:
-    """Return the place of a NIC plugged in later: PCI Express needs a free port, PCI any slot."""
-    return {} if _machine_type(spec) == "pc" else {"bus": _SPARE}
-
-
-def _network(spec: MachineSpec) -> list[str]:
-    if not spec.network:
-        return []
-    # Port 0: the kernel picks a free port while QEMU binds it, and QMP reports it. No port can be taken in
-    # between.
-    restrict = "off" if spec.internet else "on"
-    words = services.words(spec) + media.network_words(spec)
-    # QEMU saves the leases of all user networks under the same name, and a clone's first network receives all
-    # of them, so that others' leases would take net0's address. With several, the first has no guest.
-    argv = ["-netdev", "user,id=leases,restrict=on"] if spec.additional_nics else []
-    argv += [
-        "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{words}",
-        "-device", f"virtio-net-pci,netdev=net0{media.boot_rom(spec)}{_nic_order(spec)}",
-    ]  # fmt: skip
-    if spare_slot(spec):
-        argv += ["-device", f"pcie-root-port,id={_SPARE},chassis=1"]
-    # Tests of NestOS know the addresses of additional NICs. Their networks are wider than the first one's, so
-    # that answers to SSH leave by the NIC they arrived on, whatever the metrics of the routes.
-    for number in range(spec.additional_nics):
-        subnet = f"net=10.0.2.0/23,dhcpstart=10.0.2.{31 + number}"
-        argv += [
-            "-netdev", f"user,id=extra{number},restrict=on,{subnet}",
-            "-device", f"virtio-net-pci,netdev=extra{number},mac=52:55:00:d1:56:{number:02x},romfile=",
-        ]  # fmt: skip
-    return argv
-
-
-def _nic_order(spec: MachineSpec) -> str:
-    index = spec.boot_index(NIC)
-    if not isinstance(spec.medium, NetworkBoot) or index is None:
-        return ""
-    return f",id={diskargs.device_id(NIC)},bootindex={index}"

@@ -13,20 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
-from harness.machine.boot import PRIMARY
-from harness.machine.channels import Channel, Use
-from harness.machine.guest_streams import GuestStreams
-from harness.machine.incidents import Incidents
-from harness.machine.journal import Journal
-from harness.machine.lines import LineLog
-from harness.machine.route import SshRoute
+from harness.machine.channels import Use
 from harness.machine.spec import MachineSpec
-from harness.machine.streams import FileSink, LineSplitter, Reader, Tail
-from harness.platform.parts import firmware, frozen, loopback, usernet
+from harness.machine.streams import LineSplitter
+from harness.platform.parts import firmware, frozen, loopback
 from harness.platform.parts.accel import Accelerator, find_qemu
-from harness.platform.parts.diskargs import device_id, path_device
-from harness.platform.parts.frozen import Frozen
 from harness.platform.parts.given import GivenConfig
+from harness.platform.parts.machine import QemuMachine
 from harness.platform.parts.storage import Storage
 from harness.platform.qemu import argv
 from harness.platform.qemu.events import QemuEvents
@@ -39,7 +32,7 @@ from harness.util.process_times import ProcessTimes
 _LAST_EVENT_SECONDS = 2.0
 
 
-class QemuInstance:
+class QemuInstance(QemuMachine):
     """Implements harness.machine.instance.Instance for a local QEMU process."""
 
     def __init__(
@@ -53,19 +46,12 @@ class QemuInstance:
         deadline: Deadline,
     ) -> None:
         """Start QEMU. Raises ConfigError or InfrastructureError, leaving nothing behind."""
-        self._spec = spec
-        self._directory = directory
-        self._port = 0
+        find_qemu(spec.arch)
+        super().__init__(spec, directory)
         self._killed = ""
         self._closing = False
         self._qmp_ended = threading.Event()
-        self._plugged = 0
-        self._first = ""
         self._storage = storage
-        find_qemu(spec.arch)
-        directory.mkdir(parents=True, exist_ok=True)
-        self._streams = GuestStreams(spec.channels, directory)
-        self._owned = ExitStack()
         try:
             self._start(given, accelerator, deadline)
         except BaseException:
@@ -83,7 +69,7 @@ class QemuInstance:
         console = next(mine for channel, mine, _ in pairs if channel.use is Use.CONSOLE)
         self._typist = owned.enter_context(console.dup())
         events = QemuEvents(self.incidents, self._streams.monitor)
-        self._qmp = Qmp(owned.enter_context(ours.dup()), events)
+        self._qmp = self._monitor = Qmp(owned.enter_context(ours.dup()), events)
 
         watcher = threading.Thread(target=self._await_exit, name="qemu exit", daemon=True)
         with ExitStack() as handed_over:
@@ -123,41 +109,25 @@ class QemuInstance:
         pump = self._streams.pump
         pump.attach(ours, LineSplitter(self._qmp.feed_line), self._on_qmp_end)
         for channel, mine, _ in pairs:
-            pump.attach(mine, *self._kept(channel), *self._streams.readers(channel))
+            pump.attach(mine, *self._kept(channel, self._storage.target), *self._streams.readers(channel))
         if guarded is not None:
             pump.attach(guarded.frames, guarded.guard)
         try:
             self._qmp.negotiate(deadline.sub(30))
-            if spec.network:
-                self._port = self._forwarded_port(deadline)
+            self._find_port(deadline)
             if self._storage.source is not None:
-                self._resume(self._storage.source, deadline)
+                self._load(self._storage.source, deadline)
             self._qmp.execute("cont", deadline=deadline)
         except InfrastructureError as error:
             if error.cause == "qemu-exited":
                 raise self._died("QEMU did not start") from None
             raise
 
-    def _kept(self, channel: Channel) -> list[Reader]:
-        """Return the readers that keep a channel's data in a template for its clones."""
-        if channel.use is Use.JOURNAL and self._storage.target is not None:
-            return [FileSink(self._storage.target.journal)]
-        return []
-
     def freeze(self, deadline: Deadline) -> None:
         """Freeze the machine into the files it was started on."""
         if self._storage.target is None:
             raise ValueError("this machine was not started to be frozen")
         frozen.save(self._qmp, self._storage.target, deadline)
-
-    def _resume(self, template: Frozen, deadline: Deadline) -> None:
-        """Load the template's state, and add what it had logged."""
-        frozen.load(self._qmp, template, deadline)
-        for line in template.journal.read_bytes().splitlines():
-            self.journal.preload_line(line)
-
-    def _forwarded_port(self, deadline: Deadline) -> int:
-        return usernet.ssh_port(self._qmp.hmp("info usernet", deadline=deadline))
 
     def _on_qmp_end(self, data: bytes) -> None:
         if not data:
@@ -183,30 +153,7 @@ class QemuInstance:
         words = f"{summary}: it {self._child.describe_exit()}" + (f", saying: {said}" if said else "")
         return InfrastructureError(words, cause="qemu-exited", evidence=self.console.text(5))
 
-    # The Instance protocol, and plug_nic for private networks
-
-    @property
-    def spec(self) -> MachineSpec:
-        return self._spec
-
-    @property
-    def directory(self) -> Path:
-        return self._directory
-
-    @property
-    def console(self) -> Tail:
-        return self._streams.console
-
-    @property
-    def journal(self) -> Journal:
-        return self._streams.journal
-
-    @property
-    def incidents(self) -> Incidents:
-        return self._streams.incidents
-
-    def lines(self, channel: str) -> LineLog:
-        return self._streams.lines(channel)
+    # The rest of the Instance protocol
 
     @property
     def running(self) -> bool:
@@ -227,17 +174,6 @@ class QemuInstance:
     def qmp(self) -> Qmp:
         return self._qmp
 
-    @property
-    def ssh_route(self) -> SshRoute:
-        return SshRoute("127.0.0.1", self._port)
-
-    def ssh_accepted(self) -> bool:
-        try:
-            table = self._qmp.hmp("info usernet", deadline=Deadline(10))
-        except InfrastructureError:
-            return False  # QEMU is ending, which its watcher reports
-        return usernet.accepted(table)
-
     def type_console(self, data: bytes) -> None:
         send_all(self._typist, data, Deadline(10))
 
@@ -256,52 +192,6 @@ class QemuInstance:
             if self._spec.display:
                 raise
             raise ConfigError("this machine has no display", hint="ask for one: display=True") from error
-
-    def unplug_disk_path(self, disk: int = 0, path: int = 0) -> None:
-        """Remove one path to a multipath disk; disk 0 is the primary one."""
-        self._qmp.execute("device_del", deadline=Deadline(10), id=path_device(disk, path))
-
-    def boot_first(self, device: str) -> None:
-        """From the next reset on, have the firmware try this device before all others."""
-        if self._first:
-            self._set_boot_index(self._first, self._spec.boot_index(self._first))
-        self._set_boot_index(device, 0)
-        self._first = device
-
-    def _set_boot_index(self, device: str, index: int | None) -> None:
-        several = device == PRIMARY and self._spec.primary_disk.multipath
-        name = path_device(0, 0) if several else device_id(device)
-        value = -1 if index is None else index
-        try:
-            self._qmp.execute(
-                "qom-set",
-                deadline=Deadline(10),
-                path=f"/machine/peripheral/{name}",
-                property="bootindex",
-                value=value,
-            )
-        except QmpError as error:
-            raise ConfigError(f"the machine cannot boot from {device!r}: {error.description}") from error
-
-    def plug_nic(self, peer: socket.socket, mac: str) -> None:
-        """Add a NIC whose frames are datagrams on a socket connected to `peer`."""
-        deadline = Deadline(10)
-        name = f"plugged{self._plugged}"
-        self._plugged += 1
-        self._qmp.send_descriptor(name, peer.fileno(), deadline=deadline)
-        self._qmp.execute(
-            "netdev_add", deadline=deadline, type="dgram", id=name, local={"type": "fd", "str": name}
-        )
-        self._qmp.execute(
-            "device_add",
-            deadline=deadline,
-            driver="virtio-net-pci",
-            netdev=name,
-            id=f"{name}-card",
-            mac=mac,
-            romfile="",
-            **argv.spare_slot(self._spec),
-        )
 
     def wait_exit(self, deadline: Deadline) -> None:
         if self._child.wait(deadline.remaining) is None:

@@ -12,16 +12,16 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from harness.errors import DeadlineExceeded, InfrastructureError
+from harness.platform.parts.monitor import MonitorRefusal
 from harness.util.deadline import Deadline
 
 
-class QmpError(InfrastructureError):
-    """Raised when QEMU refuses a command. `error_class` and `description` are QEMU's."""
+class QmpError(MonitorRefusal):
+    """Raised when QEMU refuses a command. `error_class` is QEMU's."""
 
     def __init__(self, command: str, error_class: str, description: str) -> None:
         self.error_class = error_class
-        self.description = description
-        super().__init__(f"QEMU refused {command}: {description}", cause="qmp-error")
+        super().__init__(command, description)
 
 
 class Qmp:
@@ -101,7 +101,7 @@ class Qmp:
         self._descriptor = descriptor
         self.execute("getfd", deadline=deadline, fdname=name)
 
-    def hmp(self, line: str, *, deadline: Deadline) -> str:
+    def human(self, line: str, *, deadline: Deadline) -> str:
         """Execute a command of the human monitor, for functions that QMP lacks."""
         return str(self.execute("human-monitor-command", deadline=deadline, command_line=line)).replace(
             "\r", ""

@@ -68,7 +68,7 @@ def test_arguments_are_spelled_as_qemu_does_and_the_answer_comes_back(wire: Wire
         wire.say(**{"return": "table\r\nrow\r\n", "id": replies[0]["id"]})
 
     threading.Thread(target=answer, daemon=True).start()
-    assert wire.qmp.hmp("info usernet", deadline=Deadline(5)) == "table\nrow\n"
+    assert wire.qmp.human("info usernet", deadline=Deadline(5)) == "table\nrow\n"
     assert replies[0]["arguments"] == {"command-line": "info usernet"}
 
 
