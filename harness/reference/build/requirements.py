@@ -64,7 +64,7 @@ def require(packages: tuple[str, ...], *, install: bool) -> None:
     if os.geteuid() != 0:
         raise ConfigError(
             "building the reference OS needs root: it unpacks packages with their owners",
-            hint="run the same command with sudo, or point --build at a finished build",
+            hint="run the same command with sudo, or pass --workdir DIR with a finished build in it",
         )
     if not packages:
         return
