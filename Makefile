@@ -31,7 +31,7 @@ mutants: reference
 
 # The platform libvirt: its packages, without services, and libvirt-python; then its tests on daemons of their own.
 LIBVIRT := libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-daemon-system-sysv \
-	libvirt-clients libvirt-dev pkg-config gcc netcat-openbsd dnsmasq-base
+	libvirt-clients libvirt-dev pkg-config gcc netcat-openbsd dnsmasq-base virtinst openssh-server
 
 libvirt: reference libvirt-host
 	$(BIN)/pytest -q tests/vm/test_libvirt.py

@@ -19,7 +19,7 @@ EXAMPLES = (
     "kola ps --json | jq -r .ssh.port # one JSON object a line",
 )
 
-_HEADER = ("NAME", "STATE", "AGE", "LEFT", "HOW", "MEMORY", "SSH", "BUILD", "KEPT FOR")
+_HEADER = ("NAME", "STATE", "AGE", "LEFT", "HOW", "HOST", "MEMORY", "SSH", "BUILD", "KEPT FOR")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +47,7 @@ def _row(machine: Kept) -> tuple[str, ...]:
         span(now - machine.started),
         span(machine.ends - now),
         machine.how or "-",
+        machine.host or "-",
         f"{machine.memory_mib} MiB",
         f"{entry.user}@{entry.address}:{entry.port}" if entry is not None else "-",
         machine.build,

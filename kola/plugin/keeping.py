@@ -8,12 +8,13 @@ import signal
 import threading
 from contextlib import ExitStack
 
+from harness.machine.machine import Machine
+from harness.platform.fleet import Fleet, Member
 from kola.keep.keeper import Keeper, Promise
 from kola.keep.options import LIFETIME_SECONDS
 from kola.keep.record import Kept
 from kola.plugin.context import TestContext
 from kola.run.plan import RunPlan
-from kola.schedule.resources import MachineHost
 
 _PR_SET_PDEATHSIG = 1
 
@@ -21,9 +22,9 @@ _PR_SET_PDEATHSIG = 1
 class FailedMachines:
     """The machines that this process keeps. They live in it, even after its tests have ended."""
 
-    def __init__(self, plan: RunPlan, host: MachineHost) -> None:
+    def __init__(self, plan: RunPlan, fleet: Fleet) -> None:
         self._plan = plan
-        self._host = host
+        self._fleet = fleet
         self._keeper: Keeper | None = None
         self._owned = ExitStack()
 
@@ -38,7 +39,7 @@ class FailedMachines:
         if not alive:
             return
         if self._keeper is None:
-            self._keeper = Keeper(self._host)
+            self._keeper = Keeper(self._fleet)
         for machine in alive:
             promise = Promise(
                 self._plan.build_id,
@@ -47,11 +48,14 @@ class FailedMachines:
                 LIFETIME_SECONDS,
                 test=context.info.name,
             )
-            (promised,) = self._keeper.promise(1, promise, must_fit=False)
+            (promised,) = self._keeper.promise(1, promise, host=self._host_of(machine), must_fit=False)
             machine.limit(None)
             context.kept.append(self._keeper.hold(promised, machine))
             context.machines_kept.append(machine)
         self._owned.push(context.owned.pop_all())
+
+    def _host_of(self, machine: Machine) -> Member | None:
+        return next((one for one in self._fleet.members if one.name == machine.host), None)
 
     def release(self, kept: list[Kept]) -> None:
         """End machines of a test before the process ends."""

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 from harness.errors import InfrastructureError
 from harness.machine.incidents import HOST_LOST
 from harness.machine.spec import MachineSpec
+from harness.platform.hosts import HostEntry
 from harness.platform.libvirt import refusals
-from harness.platform.libvirt.connection import Connection, connect
+from harness.platform.libvirt.connection import Connection, connect, lost
 from harness.platform.libvirt.domain import Labels
-from harness.platform.libvirt.library import check_uri, is_gone, load, text_of, translated
+from harness.platform.libvirt.library import check_uri, is_gone, is_local, load, text_of, translated
 from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
 
@@ -22,11 +23,14 @@ _UNREADABLE = "Cannot access storage file"
 
 
 class LibvirtHost:
-    """The daemon at `uri`, which must run on this host: machines share files with this process."""
+    """The daemon of one host. With a `local` one, machines share files with this process."""
 
-    def __init__(self, uri: str) -> None:
-        check_uri(uri)
-        self.uri = uri
+    def __init__(self, entry: HostEntry, *, network: str = "") -> None:
+        check_uri(entry.uri)
+        self.entry = entry
+        self.uri = entry.uri
+        self.local = is_local(entry.uri)
+        self.network = network
         self._numbers = itertools.count(1)
         self._reaped: Connection | None = None
 
@@ -45,6 +49,20 @@ class LibvirtHost:
                 reap(found.handle, load())
             self._reaped = found
         return found
+
+    @property
+    def lost(self) -> str:
+        """The reason why the connection ended, and was not opened again; empty otherwise."""
+        return lost(self.uri)
+
+    @cached_property
+    def place(self) -> str:
+        """A name for the host's memory and CPUs, the same for all daemons there; empty for this host."""
+        if self.local:
+            return ""
+        uuid = ElementTree.fromstring(self.capabilities).findtext("./host/uuid")
+        with translated("asking for its host name"):
+            return f"{self.connection().handle.getHostname()} {uuid}"
 
     def new_name(self) -> str:
         """Return the name of the next domain."""

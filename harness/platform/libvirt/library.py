@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt-host"
 
-_URIS = "write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH"
+_URIS = (
+    "write qemu:///system, qemu:///session, qemu+unix:///system?socket=PATH or qemu+ssh://USER@HOST/system"
+)
+_TRANSPORTS = ("qemu", "qemu+unix", "qemu+ssh", "qemu+tcp", "qemu+tls")
 
 OLDEST = 9_000_000
 """The oldest version of libvirt that is supported, as its functions count: 9.0.0."""
@@ -47,21 +50,25 @@ def default_uri() -> str:
 
 
 def check_uri(uri: str) -> None:
-    """Raise ConfigError for a URI of another hypervisor, or of another host."""
+    """Raise ConfigError for a URI of another hypervisor, or that names no daemon."""
     try:
         parts = urlsplit(uri)
+        _ = parts.port
     except ValueError as error:
-        raise ConfigError(f"--libvirt-uri {uri}: {error}", hint=_URIS) from None
-    if parts.scheme not in ("qemu", "qemu+unix"):
-        raise ConfigError(
-            f"--libvirt-uri {uri}: machines need QEMU, and a daemon of this host",
-            hint=_URIS,
-        )
-    if parts.netloc:
-        raise ConfigError(
-            f"--libvirt-uri {uri}: a daemon of another host is not supported yet",
-            hint="leave the host name out; the images and overlays are files of this host",
-        )
+        raise ConfigError(f"libvirt URI {uri}: {error}", hint=_URIS) from None
+    if parts.scheme not in _TRANSPORTS:
+        raise ConfigError(f"libvirt URI {uri}: machines need QEMU", hint=_URIS)
+    if parts.path not in ("/system", "/session"):
+        raise ConfigError(f"libvirt URI {uri}: its path is /system or /session", hint=_URIS)
+    if parts.scheme == "qemu+unix" and parts.netloc:
+        raise ConfigError(f"libvirt URI {uri}: a Unix socket has no host name", hint=_URIS)
+    if parts.scheme in ("qemu+ssh", "qemu+tcp") and not parts.hostname:
+        raise ConfigError(f"libvirt URI {uri}: it names no host", hint=_URIS)
+
+
+def is_local(uri: str) -> bool:
+    """Return True for a daemon of this host, whose machines share files with this process."""
+    return not urlsplit(uri).netloc
 
 
 def is_session(uri: str) -> bool:

@@ -1,4 +1,4 @@
-"""The Platform implementation for a libvirt daemon on this host."""
+"""The Platform implementation for a libvirt daemon, here or on another host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from harness.errors import ConfigError, InfrastructureError
 from harness.ignition import IgnitionConfig
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
-from harness.platform.libvirt import library, processes
+from harness.platform.hosts import HostEntry, from_uris
+from harness.platform.libvirt import library, room
 from harness.platform.libvirt.files import Fresh
 from harness.platform.libvirt.freezer import LibvirtFreezer
 from harness.platform.libvirt.host import LibvirtHost
@@ -32,15 +33,21 @@ _BARRED = ("Permission denied", "authentication", "access denied")
 _TOO_OLD = "that of the daemon is {}: use a newer one, or -p qemu"
 
 
+def default_host() -> HostEntry:
+    """Return the host of `KOLA_LIBVIRT_URI`, or of this user's default."""
+    (entry,) = from_uris([os.environ.get(URI_VARIABLE) or library.default_uri()])
+    return entry
+
+
 class LibvirtPlatform:
     """Implements harness.platform.base.Platform with transient domains."""
 
     name = "libvirt"
 
-    def __init__(self, arch: str = "x86_64", uri: str = "") -> None:
-        """`uri` names the daemon; without it `KOLA_LIBVIRT_URI` does, or this user's default."""
+    def __init__(self, arch: str = "x86_64", *, entry: HostEntry | None = None, network: str = "") -> None:
+        """Without `entry` the daemon is the default one. `network` is libvirt's, to reach machines on."""
         self.arch = arch
-        self.host = LibvirtHost(uri or os.environ.get(URI_VARIABLE) or library.default_uri())
+        self.host = LibvirtHost(entry or default_host(), network=network)
 
     @cached_property
     def templates(self) -> Templates:
@@ -99,10 +106,27 @@ class LibvirtPlatform:
         return HubNetwork()
 
     def capacity(self) -> Capacity:
-        return Capacity(host.total_memory(), host.available_memory(), host.cpus())
+        return room.capacity(self.host.connection().handle)
 
     def resident_memory(self, owners: Iterable[int]) -> dict[int, int]:
-        return processes.resident_memory(owners)
+        """Those that this host counts, and here those of runs on the platform `qemu`."""
+        wanted = list(owners)
+        counted = room.counted_for(self.host.connection().handle, wanted)
+        if self.place:
+            return counted
+        held = host.resident_memory(wanted)
+        return {owner: counted[owner] or held[owner] for owner in wanted}
+
+    @property
+    def place(self) -> str:
+        return self.host.place
+
+    @property
+    def lost(self) -> str:
+        return self.host.lost
+
+    def reconnect(self) -> None:
+        self.host.connection()
 
     def service_network(self) -> ServiceNetwork:
         return USER_NETWORK

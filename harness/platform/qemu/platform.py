@@ -27,6 +27,8 @@ class QemuPlatform:
     """Implements harness.platform.base.Platform with local QEMU processes."""
 
     name = "qemu"
+    place = ""
+    lost = ""
 
     def __init__(self, arch: str = "x86_64") -> None:
         self.arch = arch
@@ -92,6 +94,9 @@ class QemuPlatform:
 
     def resident_memory(self, owners: Iterable[int]) -> dict[int, int]:
         return host.resident_memory(owners)
+
+    def reconnect(self) -> None:
+        """This host is never lost."""
 
     def service_network(self) -> ServiceNetwork:
         """Return SLIRP's network, which forwards connections to a service's address (guestfwd)."""

@@ -17,6 +17,7 @@ from harness.errors import InfrastructureError
 from harness.machine.boot import EmptyDisk
 from harness.machine.channels import CONSOLE
 from harness.machine.spec import MachineSpec
+from harness.platform.hosts import HostEntry
 from harness.platform.libvirt.domain import Labels
 from harness.platform.libvirt.files import Fresh
 from harness.platform.libvirt.host import LibvirtHost
@@ -104,7 +105,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(daemon: Daemon, directory: Path, monkeypatch: pytest.MonkeyPatch) -> LibvirtInstance:
-    host: Any = LibvirtHost("qemu:///session")
+    host: Any = LibvirtHost(HostEntry("qemu:///session"))
     monkeypatch.setattr(host, "connection", lambda: daemon)
     host.labels = Labels()
     host.proof = SimpleNamespace(accelerator=Accelerator("tcg", "qemu64", 1.0))
