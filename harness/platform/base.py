@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from harness.ignition import IgnitionConfig
+from harness.machine.boot import DiskImage
 from harness.machine.instance import Instance
 from harness.machine.machine import Machine
 from harness.machine.spec import MachineSpec
@@ -155,6 +156,13 @@ class Platform(Protocol):
 
     def reconnect(self) -> None:
         """Reach a lost host again. Raises InfrastructureError `host-lost`."""
+        ...
+
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
+        """Have the image at the machines' host before the first one starts. Progress goes to `tell`.
+
+        Raises InfrastructureError.
+        """
         ...
 
     def service_network(self) -> ServiceNetwork:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.errors import ConfigError
+from harness.machine.route import SshRoute
 from harness.platform.base import Platform
 from harness.platform.fleet import Fleet, Member
 from harness.platform.hosts import HostEntry, from_uris
@@ -54,6 +55,14 @@ def choose(name: str, arch: str, *, uri: str = "") -> Platform:
 
         return LibvirtPlatform(arch, entry=from_uris([uri])[0] if uri else None)
     raise ConfigError(f"platform {name!r} cannot be run here", hint=did_you_mean(name, NAMES))
+
+
+def route_through(entry: HostEntry, address: str) -> SshRoute:
+    """Return the route to port 22 of an address that the host of a libvirt daemon can reach."""
+    from harness.platform.libvirt.library import jump_host
+
+    jump = jump_host(entry.uri)
+    return SshRoute(address) if jump is None else SshRoute(address, 22, jump.destination, jump.options)
 
 
 def qemu_accelerator(arch: str) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from harness.errors import HarnessError, InfrastructureError
+from harness.machine.boot import DiskImage
 from harness.machine.incidents import HOST_LOST
 from harness.platform.base import Platform
 from harness.platform.hosts import HostEntry
@@ -78,10 +80,9 @@ class Fleet:
     def usable(self) -> tuple[Member, ...]:
         """Return the hosts that answer, as far as is known. Those that are lost are looked for meanwhile."""
         for member in self.members:
-            loss = self._lost.get(member.key)
-            if loss is None and member.platform.lost:
+            if member.key not in self._lost and member.platform.lost:
                 self.lose(member, member.platform.lost)
-            elif loss is not None:
+            if (loss := self._lost.get(member.key)) is not None:
                 self._look_for(member, loss)
         return tuple(member for member in self.members if member.key not in self._lost)
 
@@ -90,6 +91,19 @@ class Fleet:
         if member.key not in self._lost:
             self._lost[member.key] = _Loss(reason)
             self._tell(f"host {member.name} is lost: {reason}" if member.name else reason)
+
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
+        """Have the image on all hosts, at once. A host that does not take it is lost."""
+
+        def send(member: Member) -> None:
+            try:
+                member.platform.prepare(image, tell)
+            except InfrastructureError as error:
+                self.lose(member, str(error))
+
+        members = self.usable()
+        with ThreadPoolExecutor(max(1, len(members))) as pool:
+            list(pool.map(send, members))
 
     @property
     def over(self) -> str:

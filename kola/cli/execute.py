@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from harness.errors import ConfigError
+from harness.machine.boot import DiskImage
 from harness.platform.base import SCALE_VARIABLE
 from harness.platform.choose import choose_fleet
 from harness.util.language import tr
@@ -37,6 +38,7 @@ def run_tests(options: RunOptions) -> int:
         if member.platform.note:
             where = f" of {member.name}" if len(fleet.members) > 1 else ""
             _tell(f"accelerator{where}: {member.platform.note}")
+    fleet.prepare(DiskImage(plan.image, plan.image_format), _tell)
     count = workers(options.parallel, plan, fleet.members)
     handed = HandOver(resolved, closes=not options.verify_clones)
     status = run_pytest(handed, count)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.errors import ConfigError, HarnessError
+from harness.machine.boot import DiskImage
 from harness.machine.machine import Machine
 from harness.platform import templates
 from harness.platform.base import Platform
@@ -73,6 +74,7 @@ def _start(order: SpawnOrder, keeper: Keeper, begun: list[Machine]) -> list[Kept
     host = keeper.host_for(request.spec, order.count)
     platform = host.platform
     promise = Promise(order.plan.build_id, order.plan.arch, request.spec, order.lifetime)
+    platform.prepare(DiskImage(order.plan.image, order.plan.image_format), lambda text: _news(notice=text))
     machines = keeper.promise(order.count, promise, host=host)
     pool = MachinePool(order.plan, platform, host=host.name, failures=machines[0].home / "failed-boots")
     _foretell(request, pool, platform)

@@ -188,6 +188,7 @@ def _entry(kept: Kept, machine: Machine) -> SshEntry:
         key_file=key,
         known_hosts=hosts if access.host_key is not None else None,
         jump_host=route.jump_host,
+        jump_options=route.jump_options,
     )
 
 

@@ -24,6 +24,7 @@ class SshEntry(BaseModel):
     key_file: Path
     known_hosts: Path | None
     jump_host: str | None = None
+    jump_options: tuple[str, ...] = ()
 
 
 class Kept(BaseModel):

@@ -22,9 +22,13 @@ class Named:
 
 @dataclass(frozen=True)
 class Files:
-    """All names that go into a domain. Disks have their `path` set; `channels` name sockets to be made."""
+    """All names that go into a domain. Disks have their `path` set; `channels` name sockets to be made.
 
-    channels: tuple[tuple[Channel, Path], ...]
+    A channel without a name gets one from libvirt. `forward` is the address of the machines' host at which
+    the guest's port 22 is reached; with a `network`, one of libvirt's, the guest itself has an address there.
+    """
+
+    channels: tuple[tuple[Channel, Path | None], ...]
     primary: DiskFile | None = None
     disks: tuple[DiskFile, ...] = ()
     medium: Named | None = None
@@ -32,8 +36,11 @@ class Files:
     firmware: FirmwareFiles | None = None
     efi_variables: Path | None = None
     tpm: Path | None = None
+    tpm_of_libvirt: bool = False
     host_directories: tuple[Path, ...] = ()
     guard: tuple[Path, ...] = ()
     memory: MemoryFile | None = None
+    forward: str = "127.0.0.1"
+    network: str = ""
     incoming: bool = False
     """True for a machine that continues from a template's state."""

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import socket
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-from harness.errors import InfrastructureError
+from harness.errors import ConfigError, InfrastructureError
 from harness.machine.incidents import HOST_LOST
+from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
 from harness.platform.hosts import HostEntry
-from harness.platform.libvirt import refusals
+from harness.platform.libvirt import refusals, remote
 from harness.platform.libvirt.connection import Connection, connect, lost
 from harness.platform.libvirt.domain import Labels
-from harness.platform.libvirt.library import check_uri, is_gone, is_local, load, text_of, translated
+from harness.platform.libvirt.library import (
+    check_uri,
+    is_gone,
+    is_local,
+    is_session,
+    jump_host,
+    load,
+    text_of,
+    translated,
+)
 from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
+from harness.platform.libvirt.volumes import Store, directory_for
 
 _UNREADABLE = "Cannot access storage file"
+_NUMBERS = re.compile(r"\+(\d+):\+(\d+)")
 
 
 class LibvirtHost:
@@ -33,6 +48,7 @@ class LibvirtHost:
         self.network = network
         self._numbers = itertools.count(1)
         self._reaped: Connection | None = None
+        self._store: tuple[Connection, Store] | None = None
 
     @cached_property
     def owner(self) -> Owner:
@@ -82,15 +98,67 @@ class LibvirtHost:
 
     @cached_property
     def labels(self) -> Labels:
-        """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone."""
-        return labels_for(self.capabilities)
+        """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone.
+
+        On another host QEMU runs as the user that is usual there, to whom its files are given.
+        """
+        return labels_for(self.capabilities, None if self.local else usual_user(self.capabilities))
+
+    def store(self) -> Store:
+        """Return the files on the host, for one that is not this one. Raises ConfigError,
+        InfrastructureError.
+        """
+        connection = self.connection()
+        if self._store is None or self._store[0] is not connection:
+            directory = directory_for(is_session(self.uri), self.entry.directory)
+            made = Store(connection.handle, directory, self.labels.run_as)
+            made.reap()
+            self._store = connection, made
+        return self._store[1]
+
+    @cached_property
+    def forward(self) -> str:
+        """The address of the machines' host at which ports lead to guests."""
+        if self.local or (jump_host(self.uri) is not None and not self.entry.address):
+            return "127.0.0.1"
+        address = self.entry.address or urlsplit(self.uri).hostname or ""
+        try:
+            return socket.gethostbyname(address)
+        except OSError as error:
+            hint = f"give the host {self.entry.name} an address that is known here"
+            raise ConfigError(
+                f"the address {address} cannot be resolved: {error.strerror}", hint=hint
+            ) from None
+
+    def route(self, address: str, port: int) -> SshRoute:
+        """Return the route to an address as that host sees it."""
+        jump = jump_host(self.uri)
+        if jump is None or (self.entry.address and not self.network):
+            return SshRoute(address, port)
+        return SshRoute(address, port, jump.destination, jump.options)
+
+    @cached_property
+    def domain_capabilities(self) -> str:
+        """The devices and firmware that domains can have (libvirt: formatdomaincaps)."""
+        with translated("asking what machines can have"):
+            handle = self.connection().handle
+            return str(handle.getDomainCapabilities(None, "x86_64", "q35", "qemu", 0))
 
     @cached_property
     def proof(self) -> Proof:
-        return prove(self.connection(), self.labels, self.owner)
+        store = None if self.local else self.store()
+        return prove(self.connection(), self.labels, self.owner, store)
 
     def refuses(self, spec: MachineSpec) -> str:
         """Return the reason why the daemon cannot run such a machine; empty when it can."""
+        if self.network and spec.network:
+            reason = refusals.on_network(spec)
+            if reason:
+                return reason
+        if not self.local:
+            reason = remote.obstacle(spec, self.domain_capabilities)
+            if reason:
+                return reason
         may_spawn = not spec.reachable.forwards or self.proof.may_spawn
         return refusals.obstacle(spec, may_spawn=may_spawn)
 
@@ -106,14 +174,24 @@ class LibvirtHost:
         return InfrastructureError(f"libvirt did not start QEMU: {text}", cause="qemu-exited", evidence=said)
 
 
-def labels_for(capabilities: str) -> Labels:
+def usual_user(capabilities: str) -> tuple[int, int] | None:
+    """Return the numbers of the user as whom QEMU runs on that host (libvirt: formatcaps, baselabel)."""
+    for model in ElementTree.fromstring(capabilities).findall("./host/secmodel"):
+        if model.findtext("model") == "dac":
+            found = _NUMBERS.fullmatch(model.findtext("baselabel") or "")
+            return (int(found[1]), int(found[2])) if found else None
+    return None
+
+
+def labels_for(capabilities: str, user: tuple[int, int] | None = None) -> Labels:
     """Return the labels for a host with these capabilities. A pure function of them and of this user.
 
-    Only a daemon of root's has the model `dac`, by which it changes files' owners. It serves `/session`, too.
+    QEMU runs as `user`, by default this one. Only a daemon of root's has the model `dac`, by which it changes
+    files' owners. It serves `/session`, too.
     """
     found = ElementTree.fromstring(capabilities).findall("./host/secmodel/model")
     models = [model.text or "" for model in found]
     return Labels(
-        run_as=(os.geteuid(), os.getegid()) if "dac" in models else None,
+        run_as=(user or (os.geteuid(), os.getegid())) if "dac" in models else None,
         unconfined=tuple(model for model in models if model in ("apparmor", "selinux")),
     )

@@ -7,12 +7,14 @@ import time
 import uuid
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.channels import Use
 from harness.machine.incidents import HOST_LOST
+from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
 from harness.platform.libvirt import domain, last_words, processes
 from harness.platform.libvirt.domain import Identity
@@ -23,6 +25,7 @@ from harness.platform.libvirt.host import LibvirtHost
 from harness.platform.libvirt.library import ask, limited, load, translated
 from harness.platform.libvirt.monitor import DomainMonitor
 from harness.platform.libvirt.proof import START
+from harness.platform.libvirt.remote import Cargo
 from harness.platform.libvirt.streams import Courier, DomainStream, new_stream
 from harness.platform.parts import frozen
 from harness.platform.parts.frozen import Frozen
@@ -32,6 +35,9 @@ from harness.util.deadline import Deadline
 from harness.util.process_times import ProcessTimes
 
 XML_FILE = "domain.xml"
+
+_SSH_PORT = 22
+_FROM_LEASES = 0  # libvirt's VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE
 
 _ANSWER_SECONDS = 10.0
 _DESTROY_SECONDS = 20.0
@@ -86,7 +92,13 @@ class LibvirtInstance(QemuMachine):
                 place = Workplace(self._host.owner)
                 handed_over.callback(place.close)
                 config = given.to_bytes(self._spec, self._directory)
-                files, guard = open_files(self._spec, self._origin, config, place, owned=owned)
+                local = self._host.local
+                files, guard = open_files(self._spec, self._origin, config, place, owned=owned, local=local)
+            files = replace(files, forward=self._host.forward, network=self._host.network)
+            if not local:
+                cargo = Cargo(self._host.store(), self._host.owner)
+                handed_over.callback(cargo.close)
+                files = cargo.carry(self._spec, files)
             xml = domain.build(
                 self._spec,
                 files,
@@ -101,10 +113,12 @@ class LibvirtInstance(QemuMachine):
             if not files.incoming:
                 place.remove_files()
             self._monitor = DomainMonitor(self._domain)
-            self._pid = processes.process_of(self._identity.name)
+            if local:
+                self._pid = processes.process_of(self._identity.name)
             self._times = None if self._pid is None else ProcessTimes(self._pid)
             self._open_streams(courier, guard)
-            self._find_port(deadline.sub(_ANSWER_SECONDS))
+            if not self._host.network:
+                self._find_port(deadline.sub(_ANSWER_SECONDS), self._host.forward)
             if files.incoming:
                 source = self._source
                 assert source is not None
@@ -172,7 +186,7 @@ class LibvirtInstance(QemuMachine):
         frozen.save(self._monitor, self._target, deadline)
 
     def _last_words(self) -> str:
-        return last_words.of(self._host.uri, self._identity.name)
+        return last_words.of(self._host.uri, self._identity.name) if self._host.local else ""
 
     # The rest of the Instance protocol
 
@@ -186,8 +200,41 @@ class LibvirtInstance(QemuMachine):
         return not self._events.stopped.is_set()
 
     @property
+    def ssh_route(self) -> SshRoute:
+        """Raises OSError as long as the guest has no address on a network of libvirt's."""
+        if not self._host.network:
+            return self._host.route(self._host.forward, self._port)
+        address = self._lease()
+        if not address:
+            raise OSError(f"the guest has no address on libvirt's network {self._host.network} yet")
+        return self._host.route(address, _SSH_PORT)
+
+    def ssh_accepted(self) -> bool:
+        # On a network of libvirt's nothing stands in between.
+        return bool(self._lease()) if self._host.network else super().ssh_accepted()
+
+    def _lease(self) -> str:
+        """Return the guest's IPv4 address on the network of libvirt's; empty as long as it has none."""
+        try:
+            found = ask(
+                "looking for the guest's address",
+                lambda: self._domain.interfaceAddresses(_FROM_LEASES, 0),
+                deadline=Deadline(_ANSWER_SECONDS),
+            )
+        except (InfrastructureError, DeadlineExceeded):
+            return ""
+        addresses = [one for card in (found or {}).values() for one in card.get("addrs") or ()]
+        return next((str(one["addr"]) for one in addresses if one.get("type") == 0), "")
+
+    @property
     def cpu_seconds(self) -> float:
-        return 0.0 if self._times is None else self._times.used
+        if self._times is not None:
+            return self._times.used
+        try:
+            told = ask("asking for CPU time", self._domain.info, deadline=Deadline(_ANSWER_SECONDS))
+        except (InfrastructureError, DeadlineExceeded):
+            return 0.0  # the machine is ending, which is reported elsewhere
+        return float(told[4]) / 1e9
 
     def clock(self) -> float:
         return time.monotonic() - (0.0 if self._times is None else self._times.waited)
@@ -245,7 +292,7 @@ class LibvirtInstance(QemuMachine):
                 obeyed = False
             except InfrastructureError:
                 pass  # it may have ended
-        if self._connection.lost or not obeyed:
+        if self._host.local and (self._connection.lost or not obeyed):
             processes.kill(self._identity.name, self._pid)
 
     def _end_domain(self) -> None:
@@ -258,4 +305,5 @@ class LibvirtInstance(QemuMachine):
         self._events.closing = True
         self._owned.close()
         self._events.stopped.set()
-        last_words.forget(self._host.uri, self._identity.name)
+        if self._host.local:
+            last_words.forget(self._host.uri, self._identity.name)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.incidents import HOST_LOST
@@ -69,6 +70,29 @@ def check_uri(uri: str) -> None:
 def is_local(uri: str) -> bool:
     """Return True for a daemon of this host, whose machines share files with this process."""
     return not urlsplit(uri).netloc
+
+
+@dataclass(frozen=True)
+class JumpHost:
+    """The host of a `qemu+ssh` URI as a destination of ssh(1), and the options that the URI stands for."""
+
+    destination: str
+    options: tuple[str, ...]
+
+
+def jump_host(uri: str) -> JumpHost | None:
+    """Return the host through which its guests are reached; None when the URI is not `qemu+ssh`."""
+    parts = urlsplit(uri)
+    if parts.scheme != "qemu+ssh":
+        return None
+    given = dict(parse_qsl(parts.query))
+    options: list[str] = []
+    if "keyfile" in given:
+        options += ["-i", given["keyfile"]]
+    if given.get("no_verify", "0") != "0":
+        for option in ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"):
+            options += ["-o", option]
+    return JumpHost(f"ssh://{parts.netloc}", tuple(options))
 
 
 def is_session(uri: str) -> bool:

@@ -71,7 +71,7 @@ class Owner:
     @property
     def token(self) -> str:
         """A name for this owner's directories, by which a later process finds out whether it lives."""
-        return f"{_scratch_prefix()}{self.pid}-{self.started}-"
+        return f"{scratch_prefix()}{self.pid}-{self.started}-"
 
 
 def sockets_directory() -> Path:
@@ -95,7 +95,7 @@ def _namespace() -> str:
     return str(Path("/proc/self/ns/pid").readlink())
 
 
-def _scratch_prefix() -> str:
+def scratch_prefix() -> str:
     """Return the start of the names of directories here: hosts and containers may share a file system.
 
     It outlives the host's boot, so that the directories of a host that lost its power are found.
@@ -135,16 +135,17 @@ def reap(connection: Any, library: Any) -> list[str]:
                 domain.destroy()
                 ended.append(domain.name())
     for parent in (disks.scratch_directory(), sockets_directory()):
-        for entry in parent.glob(f"{_scratch_prefix()}*"):
+        for entry in parent.glob(f"{scratch_prefix()}*"):
             with contextlib.suppress(FileNotFoundError):  # another process reaps it, too
-                if _abandoned(entry.name) and entry.stat().st_uid == os.geteuid():
+                if abandoned(entry.name) and entry.stat().st_uid == os.geteuid():
                     shutil.rmtree(entry, ignore_errors=True)
     return ended
 
 
-def _abandoned(name: str) -> bool:
+def abandoned(name: str) -> bool:
+    """Return True for the name of a file or directory whose owner, a process of this host, is dead."""
     try:
-        pid, started = (int(word) for word in name.removeprefix(_scratch_prefix()).split("-")[:2])
+        pid, started = (int(word) for word in name.removeprefix(scratch_prefix()).split("-")[:2])
     except ValueError:
         return False
     return start_of(pid) != started

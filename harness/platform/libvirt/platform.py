@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
 from harness.errors import ConfigError, InfrastructureError
 from harness.ignition import IgnitionConfig
+from harness.machine.boot import DiskImage
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
 from harness.platform.hosts import HostEntry, from_uris
@@ -30,6 +31,7 @@ URI_VARIABLE = "KOLA_LIBVIRT_URI"
 _DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt-host"
 _MEMBERS = "members of the group libvirt may use it; qemu:///session needs no group"
 _BARRED = ("Permission denied", "authentication", "access denied")
+_TELL_AGAIN = 25  # per cent
 _TOO_OLD = "that of the daemon is {}: use a newer one, or -p qemu"
 
 
@@ -50,8 +52,9 @@ class LibvirtPlatform:
         self.host = LibvirtHost(entry or default_host(), network=network)
 
     @cached_property
-    def templates(self) -> Templates:
-        return Templates(LibvirtFreezer(self.host))
+    def templates(self) -> Templates | None:
+        """None for another host: RAM and disks of a template are files of this one."""
+        return Templates(LibvirtFreezer(self.host)) if self.host.local else None
 
     @property
     def scale(self) -> float:
@@ -100,6 +103,10 @@ class LibvirtPlatform:
         )
 
     def why_not_clone(self, spec: MachineSpec) -> str:
+        if not self.host.local:
+            return "templates are files of this host, and machines of another one have none"
+        if self.host.network:
+            return "a clone has its template's address on a network of libvirt's"
         return frozen.obstacle(spec)
 
     def private_network(self) -> HubNetwork:
@@ -127,6 +134,20 @@ class LibvirtPlatform:
 
     def reconnect(self) -> None:
         self.host.connection()
+
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
+        if self.host.local:
+            return
+        told = 0
+
+        def progress(sent: int, size: int) -> None:
+            nonlocal told
+            share = 100 * sent // max(1, size)
+            if share >= told:
+                tell(f"copying {image.path.name} to {self.host.entry.name}: {share} % of {size >> 20} MiB")
+                told = share + _TELL_AGAIN
+
+        self.host.store().image(image.path.resolve(), progress)
 
     def service_network(self) -> ServiceNetwork:
         return USER_NETWORK

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
 from harness.ignition import IgnitionConfig
+from harness.machine.boot import DiskImage
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
 from harness.platform.parts import tpm
@@ -97,6 +98,9 @@ class QemuPlatform:
 
     def reconnect(self) -> None:
         """This host is never lost."""
+
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
+        """QEMU reads the image where it is."""
 
     def service_network(self) -> ServiceNetwork:
         """Return SLIRP's network, which forwards connections to a service's address (guestfwd)."""

@@ -1,0 +1,161 @@
+"""A pool of two libvirt hosts, in network namespaces of their own: one by TCP, one by SSH."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from libvirtd import Daemon, far_daemon
+
+from harness.platform.parts import disks
+
+pytestmark = pytest.mark.vm
+
+TESTS = ("basic", "misc.coredump", "nestos.users.shells")
+NETWORK = "/usr/share/libvirt/networks/default.xml"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def needed() -> None:
+    programs = ("libvirtd", "virsh", "ip", "ssh", "ssh-keygen", "/usr/sbin/sshd")
+    lacking = [program for program in programs if shutil.which(program) is None]
+    lacking += [] if importlib.util.find_spec("libvirt") else ["libvirt-python"]
+    if lacking:
+        pytest.skip(f"no {', '.join(lacking)} here: make libvirt-host installs what this needs")
+    if os.geteuid() != 0:
+        pytest.skip("only root may start a private system daemon")
+    if subprocess.run(["ip", "netns", "add", "kola-try"], capture_output=True, check=False).returncode:
+        pytest.skip("this host has no network namespaces")
+    subprocess.run(["ip", "netns", "del", "kola-try"], check=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def emulated() -> Iterator[None]:
+    """A probe of KVM takes its time with each new daemon."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KOLA_ACCEL", "tcg")
+        yield
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Callable[..., Daemon]]:
+    """Makes daemons that are as far away as can be had here."""
+    with ExitStack() as owned:
+
+        def make(number: int, *, ssh: bool) -> Daemon:
+            path = Path(tempfile.mkdtemp(prefix="kola-lp", dir="/tmp"))
+            owned.callback(shutil.rmtree, path, ignore_errors=True)
+            path.chmod(0o755)
+            # Two numbers for each process that runs tests on this host.
+            return owned.enter_context(far_daemon(path / "d", (os.getpid() % 120) * 2 + number, ssh=ssh))
+
+        yield make
+
+
+def nearby(daemon: Daemon) -> str:
+    """The URI of the daemon's own socket."""
+    return f"qemu+unix:///system?socket={daemon.directory}/sock/libvirt-sock"
+
+
+def virsh(daemon: Daemon, *words: str) -> list[str]:
+    command = ["virsh", "-q", "-c", nearby(daemon), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+
+
+def left_on(daemon: Daemon) -> list[str]:
+    """Domains, and volumes other than images, which stay for the next run."""
+    volumes = [word for word in virsh(daemon, "vol-list", "kola") if not word.startswith("/")]
+    return virsh(daemon, "list", "--all", "--name") + [
+        name for name in volumes if not name.endswith((".img", ".ok"))
+    ]
+
+
+def left_here() -> list[str]:
+    directories = [disks.scratch_directory(), Path(tempfile.gettempdir())]
+    return [str(path) for directory in directories for path in directory.glob("libvirt-*-*-*")]
+
+
+def settled(state: Callable[[], Any], seconds: float) -> bool:
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if state():
+            return True
+        time.sleep(0.2)
+    return bool(state())
+
+
+def consoles(output: Path) -> dict[str, Path]:
+    """Consoles that have said something, by test."""
+    return {path.parts[-3]: path for path in output.glob("*/*/console.txt") if path.stat().st_size}
+
+
+def started(output: Path) -> dict[str, str]:
+    """The host of each machine that was started, by its test."""
+    lines = (output / "events.jsonl").read_text().splitlines() if output.exists() else []
+    events = [json.loads(line) for line in lines]
+    return {event["test"]: event["data"]["host"] for event in events if event["kind"] == "machine-start"}
+
+
+def test_a_host_that_dies_takes_only_its_running_tests_which_go_to_the_other(
+    reference: Path, host: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    by_tcp, by_ssh = host(1, ssh=False), host(2, ssh=True)
+    pool, output = tmp_path / "pool.toml", tmp_path / "out"
+    pool.write_text(
+        f'[[hosts]]\nname = "mortal"\nuri = "{by_tcp.uri}"\nmachines = 1\n'
+        f'[[hosts]]\nname = "other"\nuri = "{by_ssh.uri}"\n'
+        f'[[hosts]]\nname = "nowhere"\nuri = "qemu+unix:///system?socket={tmp_path}/none"\n'
+    )
+    words = [sys.executable, "-m", "kola.cli.main", "run", "--workdir", str(reference), "-p", "libvirt"]
+    words += ["--hosts", str(pool), "-j", "2", "--output-dir", str(output), *TESTS]
+    with (tmp_path / "log").open("wb") as log:
+        run = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+    try:
+        # Half-way: a guest boots on each.
+        assert settled(lambda: len(consoles(output)) > 1, 300), (tmp_path / "log").read_text()
+        hosts = started(output)
+        assert sorted(hosts.values()) == ["mortal", "other"]
+        by_tcp.kill(signal.SIGKILL)
+        by_tcp.reaper.terminate()  # and its machines
+        run.wait(900)
+    finally:
+        run.kill()
+    said = (tmp_path / "log").read_text()
+    report = json.loads((output / "reports/report.json").read_text())
+    tests = {test["name"]: test for test in report["tests"]}
+    assert sorted(tests) == sorted(TESTS), said
+    assert run.returncode == 0, said
+    (moved,) = [test for test in tests.values() if test["flaky"]]
+    assert {test["result"] for test in tests.values() if test is not moved} == {"PASS"}
+    assert hosts[moved["name"]] == "mortal"
+    assert (moved["cause"], moved["hosts"]) == ("host-lost", ["mortal", "other"])
+    assert "passed on a fresh machine of other" in moved["reason"]
+    assert all(test["hosts"] == ["other"] for test in tests.values() if test is not moved)
+    assert "host nowhere has no libvirt daemon" in said
+    assert "host mortal is lost" in said
+    assert f"--- PASS: {next(name for name in TESTS if name != moved['name'])}" in said
+    assert ") on other\n" in said
+    assert 'name="host" value="mortal other"' in (output / "reports/junit.xml").read_text()
+    assert left_on(by_ssh) == []
+    assert left_here() == []
+
+
+def test_without_a_host_the_run_ends_and_says_so(reference: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "kola.cli.main", "run", "--workdir", str(reference), "-p", "libvirt"]
+    for name in ("a", "b"):
+        words += ["--libvirt-uri", f"qemu+unix:///system?socket={tmp_path}/{name}"]
+    done = subprocess.run([*words, "basic"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "no host of the pool can be used" in done.stderr
