@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 
 from harness.errors import HarnessError, InfrastructureError
 from harness.machine.boot import DiskImage
-from harness.machine.incidents import HOST_LOST
+from harness.machine.incidents import HOST_FULL, HOST_LOST
 from harness.platform.base import Platform
 from harness.platform.hosts import HostEntry
+
+ELSEWHERE = frozenset({HOST_LOST, HOST_FULL})
+"""Causes for which a test goes to another host."""
 
 RETRY_SECONDS = 5.0
 """Seconds between two attempts to reach a lost host."""
@@ -148,6 +151,6 @@ def no_host(members: Sequence[Member], reasons: dict[str, str]) -> str:
     return f"no host is left: {named}"
 
 
-def host_lost(error: object) -> bool:
-    """Return True for an error that says that the machines' host is lost."""
-    return isinstance(error, InfrastructureError) and error.cause == HOST_LOST
+def of_the_host(error: object) -> bool:
+    """Return True for an error that says that the host is lost or full: another one may have the machine."""
+    return isinstance(error, InfrastructureError) and error.cause in ELSEWHERE

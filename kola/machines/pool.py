@@ -19,7 +19,7 @@ from harness.machine.machine import Machine
 from harness.machine.sessions import BOOT_SECONDS, Access
 from harness.machine.spec import NOTHING_REACHABLE, Reachable
 from harness.platform.base import Platform
-from harness.platform.fleet import host_lost
+from harness.platform.fleet import of_the_host
 from harness.platform.templates import PADDED, Recipe, Stage, Template, Templates
 from harness.util.deadline import Deadline
 from kola.machines.broken import BrokenBoots
@@ -152,7 +152,7 @@ class MachinePool:
             try:
                 return self._boot(request, owner)
             except InfrastructureError as error:
-                if attempt == ATTEMPTS or host_lost(error):
+                if attempt == ATTEMPTS or of_the_host(error):
                     raise
                 owner.publish("notice", text=f"no machine ({error.message}); trying once more")
         raise AssertionError("unreachable")
@@ -266,7 +266,7 @@ class MachinePool:
         try:
             return self._templates.obtain(recipe, deadline=limit)
         except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
-            if limit.expired or host_lost(error):
+            if limit.expired or of_the_host(error):
                 raise
             if isinstance(error, MachineFailure):
                 self._hopeless.add(which)
@@ -282,8 +282,8 @@ class MachinePool:
         """Swallow errors that show that a template does not resume, after a notice; `reraise` are the guest's
         own.
 
-        Machines added to the list are then closed. The loss of their host says nothing about the template,
-        and is not swallowed.
+        Machines added to the list are then closed. A host that is lost or full says nothing about the
+        template, and is not swallowed.
         """
         machines: list[Machine] = []
         try:
@@ -291,7 +291,7 @@ class MachinePool:
         except reraise:
             raise
         except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
-            if host_lost(error) or (owner.deadline is not None and owner.deadline.expired):
+            if of_the_host(error) or (owner.deadline is not None and owner.deadline.expired):
                 raise
             text = f"the template does not resume, so a cold boot: {error}"
             owner.publish("notice", about="no-template", text=text)

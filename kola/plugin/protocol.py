@@ -14,7 +14,7 @@ from _pytest.runner import runtestprotocol
 
 import harness
 from harness.errors import ConfigError, HarnessError
-from harness.machine.incidents import HOST_LOST
+from harness.platform.fleet import ELSEWHERE
 from harness.util.suggest import near
 from kola.cases.model import FailureKind, TestInfo, Verdict
 from kola.plugin.context import TestContext, classify
@@ -77,8 +77,8 @@ def _run(item: pytest.Item, state: WorkerState, reservation: Reservation) -> Non
             and not reservation.refused
             and _second_chance(context.kind, rerun=state.plan.rerun)
         ):
-            if context.cause == HOST_LOST:
-                reservation.move()
+            if context.cause in ELSEWHERE:
+                reservation.move(context.cause)
             state.events.emit("notice", test=info.name, text=_again(context, reservation, state))
             continue
         break
@@ -104,7 +104,7 @@ def _run(item: pytest.Item, state: WorkerState, reservation: Reservation) -> Non
 def _again(context: TestContext, reservation: Reservation, state: WorkerState) -> str:
     """Return the notice of a second attempt."""
     where = ""
-    if context.cause == HOST_LOST and reservation.host is not None and not reservation.refused:
+    if context.cause in ELSEWHERE and reservation.host is not None and not reservation.refused:
         where = f" on {state.fleet.member(reservation.host).name}"
     return f"{context.cause}: trying on a fresh machine{where}"
 

@@ -94,16 +94,20 @@ class Reservation:
         self.cause = NO_ROOM
         """The cause when it is refused."""
 
-    def move(self) -> None:
-        """After the loss of the host, reserve on another one, or on the same if only that comes back."""
+    def move(self, cause: str) -> None:
+        """Reserve on another host, or on the same one when it is back, or has room again.
+
+        `cause` says why the test must leave its host.
+        """
         if self.host is None:
             return
-        lost = self._fleet.member(self.host)
-        self._fleet.lose(lost, lost.platform.lost or "it does not answer")
+        if cause == HOST_LOST:
+            lost = self._fleet.member(self.host)
+            self._fleet.lose(lost, lost.platform.lost or "it does not answer")
         label = f"{self._labels[0]} (again)"
         waiting = WaitingList(self._resources)
         try:
-            # A lost host is not granted until it is back.
+            # A lost host is not granted until it is back, a full one not until it has room.
             why = Deadline(_MOVE_PATIENCE).poll(
                 lambda: waiting.over or waiting.request(label, self._announced, self._avoid),
                 step="waiting",
@@ -112,7 +116,7 @@ class Reservation:
         except DeadlineExceeded:
             why = waiting.reason
         if why:
-            self.refused, self.cause = why, HOST_LOST
+            self.refused, self.cause = why, cause
             return
         self._labels.append(label)
         self._granted = self._announced

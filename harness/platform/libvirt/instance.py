@@ -13,10 +13,10 @@ from typing import Any
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.channels import Use
-from harness.machine.incidents import HOST_LOST
+from harness.machine.incidents import HOST_FULL, HOST_LOST
 from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
-from harness.platform.libvirt import domain, last_words, processes
+from harness.platform.libvirt import domain, last_words, processes, room
 from harness.platform.libvirt.domain import Identity
 from harness.platform.libvirt.events import LibvirtEvents
 from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace, on_this_host, open_files
@@ -110,6 +110,11 @@ class LibvirtInstance(QemuMachine):
             owned.callback(self._connection.watch(self._identity.uuid, self._events))
             owned.callback(self._destroy)
             self._domain = self._create(xml, deadline)
+            if not room.fits(self._connection.handle, self._domain.ID()):
+                raise InfrastructureError(
+                    f"others have started machines on {self._host.entry.name} meanwhile: no memory is left",
+                    cause=HOST_FULL,
+                )
             if not files.incoming:
                 place.remove_files()
             self._monitor = DomainMonitor(self._domain)

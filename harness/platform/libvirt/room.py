@@ -26,8 +26,12 @@ _KIB = 1024
 
 @dataclass(frozen=True)
 class RunningMachine:
-    """A domain that runs: bytes that it may have and has, its virtual CPUs, and its owner if it is kola's."""
+    """A domain that runs.
 
+    Its number grows with each start; bytes that it may have, and has; virtual CPUs; an owner if it is kola's.
+    """
+
+    number: int
     most: int
     resident: int
     cpus: int
@@ -41,14 +45,28 @@ def capacity(handle: Any) -> Capacity:
         lambda: (handle.getMemoryStats(_ALL_CELLS, 0), int(handle.getInfo()[2]), machines(handle)),
         deadline=Deadline(_ANSWER_SECONDS),
     )
-    free = sum(int(memory.get(key, 0)) for key in ("free", "buffers", "cached"))
     return Capacity(
         total_memory=int(memory.get("total", 0)) * _KIB,
-        available_memory=free * _KIB,
+        available_memory=_free(memory),
         cpus=cpus,
         promised_memory=sum(max(0, machine.most - machine.resident) for machine in running),
         busy_cpus=sum(machine.cpus for machine in running if not _ours(machine.owner)),
     )
+
+
+def fits(handle: Any, number: int) -> bool:
+    """Return True when the host has memory for the domain of this number and all that were started before.
+
+    Of runs that have seen the same free memory, and do not know of each other, the first has it. Raises
+    InfrastructureError.
+    """
+    memory, running = ask(
+        "asking for its memory",
+        lambda: (handle.getMemoryStats(_ALL_CELLS, 0), machines(handle)),
+        deadline=Deadline(_ANSWER_SECONDS),
+    )
+    promised = sum(max(0, one.most - one.resident) for one in running if one.number <= number)
+    return promised <= _free(memory)
 
 
 def counted_for(handle: Any, owners: Iterable[int]) -> dict[int, int]:
@@ -73,8 +91,13 @@ def machines(handle: Any) -> list[RunningMachine]:
         most = int(stats.get("balloon.maximum", stats.get("balloon.current", 0))) * _KIB
         resident = int(stats.get("balloon.rss", 0)) * _KIB
         cpus = int(stats.get("vcpu.current", 1))
-        found.append(RunningMachine(most, resident, cpus, _owner(domain)))
+        found.append(RunningMachine(domain.ID(), most, resident, cpus, _owner(domain)))
     return found
+
+
+def _free(memory: dict[str, int]) -> int:
+    """Return the bytes that can be had: those of caches, too."""
+    return sum(int(memory.get(key, 0)) for key in ("free", "buffers", "cached")) * _KIB
 
 
 def _owner(domain: Any) -> Owner | None:

@@ -23,8 +23,9 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, SimpleNamespace(libvirtError=RuntimeError))
 
 
-def domain(owner: Owner | None, *, most: int, rss: int, cpus: int = 1) -> tuple[Any, dict[str, int]]:
-    """A running domain; numbers are MiB."""
+def domain(owner: Owner | None, **mib: int) -> tuple[Any, dict[str, int]]:
+    """A running domain of `most` MiB, of which it has `rss`."""
+    most, rss, cpus, number = (mib.get(key, 1) for key in ("most", "rss", "cpus", "number"))
 
     def metadata(*_: object) -> str:
         if owner is None:
@@ -32,7 +33,7 @@ def domain(owner: Owner | None, *, most: int, rss: int, cpus: int = 1) -> tuple[
         return ElementTree.tostring(owner.element(), encoding="unicode")
 
     stats = {"balloon.maximum": most * MIB_IN_KIB, "balloon.rss": rss * MIB_IN_KIB, "vcpu.current": cpus}
-    return SimpleNamespace(metadata=metadata), stats
+    return SimpleNamespace(metadata=metadata, ID=lambda: number), stats
 
 
 def daemon(*domains: tuple[Any, dict[str, int]]) -> Any:
@@ -60,3 +61,12 @@ def test_machines_count_for_the_process_that_started_them() -> None:
     handle = daemon(domain(us, most=1024, rss=300), domain(elsewhere, most=2048, rss=48))
     mine, parents = room.counted_for(handle, [os.getpid(), os.getppid()]).values()
     assert mine == parents == (1024 << 20) + room.OVERHEAD
+
+
+def test_of_two_that_started_at_once_the_first_has_the_room() -> None:
+    handle = daemon(
+        domain(this_process(), most=1024, rss=24, number=7),
+        domain(Owner("x", "another host", 0, 1, 1), most=1024, rss=0, number=8),
+    )
+    assert room.fits(handle, 7)
+    assert not room.fits(handle, 8)
