@@ -58,8 +58,8 @@ def host() -> Iterator[Callable[..., Daemon]]:
             path = Path(tempfile.mkdtemp(prefix="kola-lp", dir="/tmp"))
             owned.callback(shutil.rmtree, path, ignore_errors=True)
             path.chmod(0o755)
-            # Two numbers for each process that runs tests on this host.
-            return owned.enter_context(far_daemon(path / "d", (os.getpid() % 120) * 2 + number, ssh=ssh))
+            # A few numbers for each process that runs tests on this host.
+            return owned.enter_context(far_daemon(path / "d", os.getpid() % 60 * 4 + number, ssh=ssh))
 
         yield make
 
@@ -149,6 +149,29 @@ def test_a_host_that_dies_takes_only_its_running_tests_which_go_to_the_other(
     assert ") on other\n" in said
     assert 'name="host" value="mortal other"' in (output / "reports/junit.xml").read_text()
     assert left_on(by_ssh) == []
+    assert left_here() == []
+
+
+def test_with_no_host_left_the_run_ends_with_that_cause(
+    reference: Path, host: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    only, output = host(3, ssh=False), tmp_path / "out"
+    words = [sys.executable, "-m", "kola.cli.main", "run", "--workdir", str(reference), "-p", "libvirt"]
+    words += ["--libvirt-uri", only.uri, "--output-dir", str(output), *TESTS]
+    with (tmp_path / "log").open("wb") as log:
+        run = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+    try:
+        assert settled(lambda: consoles(output), 300), (tmp_path / "log").read_text()
+        only.kill(signal.SIGKILL)
+        only.reaper.terminate()
+        run.wait(60)
+    finally:
+        run.kill()
+    report = json.loads((output / "reports/report.json").read_text())
+    (test,) = report["tests"]
+    assert (run.returncode, test["result"], test["cause"]) == (1, "FAIL", "host-lost")
+    assert "the machines' host is lost" in report["interrupted"]
+    assert "2 chosen tests never ran" in report["interrupted"]
     assert left_here() == []
 
 

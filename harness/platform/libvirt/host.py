@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import socket
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,9 +101,10 @@ class LibvirtHost:
     def labels(self) -> Labels:
         """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone.
 
-        On another host QEMU runs as the user that is usual there, to whom its files are given.
+        On another host QEMU runs as the user that is usual there, who owns its files.
         """
-        return labels_for(self.capabilities, None if self.local else usual_user(self.capabilities))
+        found = labels_for(self.capabilities)
+        return found if self.local else replace(found, run_as=None)
 
     def store(self) -> Store:
         """Return the files on the host, for one that is not this one. Raises ConfigError,
@@ -111,7 +113,7 @@ class LibvirtHost:
         connection = self.connection()
         if self._store is None or self._store[0] is not connection:
             directory = directory_for(is_session(self.uri), self.entry.directory)
-            made = Store(connection.handle, directory, self.labels.run_as)
+            made = Store(connection.handle, directory, usual_user(self.capabilities))
             made.reap()
             self._store = connection, made
         return self._store[1]
@@ -183,15 +185,14 @@ def usual_user(capabilities: str) -> tuple[int, int] | None:
     return None
 
 
-def labels_for(capabilities: str, user: tuple[int, int] | None = None) -> Labels:
+def labels_for(capabilities: str) -> Labels:
     """Return the labels for a host with these capabilities. A pure function of them and of this user.
 
-    QEMU runs as `user`, by default this one. Only a daemon of root's has the model `dac`, by which it changes
-    files' owners. It serves `/session`, too.
+    Only a daemon of root's has the model `dac`, by which it changes files' owners. It serves `/session`, too.
     """
     found = ElementTree.fromstring(capabilities).findall("./host/secmodel/model")
     models = [model.text or "" for model in found]
     return Labels(
-        run_as=(user or (os.geteuid(), os.getegid())) if "dac" in models else None,
+        run_as=(os.geteuid(), os.getegid()) if "dac" in models else None,
         unconfined=tuple(model for model in models if model in ("apparmor", "selinux")),
     )

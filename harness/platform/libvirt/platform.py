@@ -14,7 +14,7 @@ from harness.machine.boot import DiskImage
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
 from harness.platform.hosts import HostEntry, from_uris
-from harness.platform.libvirt import library, room
+from harness.platform.libvirt import library, remote, room
 from harness.platform.libvirt.files import Fresh
 from harness.platform.libvirt.freezer import LibvirtFreezer
 from harness.platform.libvirt.host import LibvirtHost
@@ -147,7 +147,7 @@ class LibvirtPlatform:
                 tell(f"copying {image.path.name} to {self.host.entry.name}: {share} % of {size >> 20} MiB")
                 told = share + _TELL_AGAIN
 
-        self.host.store().image(image.path.resolve(), progress)
+        remote.image_on(self.host.store(), image.path, progress)
 
     def service_network(self) -> ServiceNetwork:
         return USER_NETWORK

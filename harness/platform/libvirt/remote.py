@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ from harness.machine.boot import DiskImage, KernelBoot, LiveIso, NetworkBoot
 from harness.machine.spec import Firmware, MachineSpec
 from harness.platform.libvirt.given import Files, Named
 from harness.platform.libvirt.owners import Owner
-from harness.platform.libvirt.volumes import Store, Volume
+from harness.platform.libvirt.volumes import Progress, Store, Volume
 from harness.platform.parts import firmware
 from harness.platform.parts.diskargs import DiskFile
 from harness.util.process import run_tool
@@ -70,7 +71,7 @@ class Cargo:
         return self._store.send(path, self._sent[-1])
 
     def _image(self, path: Path) -> Volume:
-        return self._store.image(path.resolve())
+        return image_on(self._store, path)
 
     def _rebase(self, overlay: Path, base: Path) -> None:
         """Have an overlay name its image as the host does."""
@@ -78,6 +79,28 @@ class Cargo:
         format = str(told.get("backing-filename-format", "qcow2"))
         remote = self._image(base).path
         run_tool(["qemu-img", "rebase", "-q", "-u", "-b", remote, "-F", format, str(overlay)])
+
+
+def image_on(store: Store, path: Path, progress: Progress = lambda sent, size: None) -> Volume:
+    """Return the image on the host, copied if need be.
+
+    Raises ConfigError for one that reads other files, InfrastructureError.
+    """
+    whole = path.resolve()
+    if _reads_others(whole):
+        raise ConfigError(
+            "the image reads other files, which are not on the machines' host",
+            file=path,
+            hint="qemu-img convert makes a copy without them",
+        )
+    return store.image(whole, progress)
+
+
+@cache
+def _reads_others(path: Path) -> bool:
+    told = json.loads(run_tool(["qemu-img", "info", "-U", "--output=json", str(path)]))
+    details = told.get("format-specific", {}).get("data", {})
+    return "backing-filename" in told or "data-file" in details
 
 
 def obstacle(spec: MachineSpec, domain_capabilities: str) -> str:
