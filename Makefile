@@ -34,7 +34,7 @@ LIBVIRT := libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvi
 	libvirt-clients libvirt-dev pkg-config gcc netcat-openbsd dnsmasq-base virtinst openssh-server
 
 libvirt: reference libvirt-host
-	$(BIN)/pytest -q tests/vm/test_libvirt.py
+	$(BIN)/pytest -q tests/vm/test_libvirt.py tests/vm/test_libvirt_pool.py
 
 libvirt-host: $(VENV)/.ready
 	@missing=$$(for p in $(LIBVIRT); do \
