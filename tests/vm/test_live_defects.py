@@ -57,7 +57,7 @@ def test_a_defect_is_caught(live_reference: Path, tmp_path: Path, name: str) -> 
 
 def test_a_rootfs_of_another_build_is_caught(live_reference: Path, tmp_path: Path) -> None:
     build = livedefects.plant_strange_rootfs(live_reference, tmp_path / "build")
-    _assert_caught(build, tmp_path, PXE, "stage initramfs", (LOGIN,))
+    _assert_caught(build, tmp_path, PXE, "rootfs-mismatch", (LOGIN,))
 
 
 def _assert_caught(build: Path, tmp_path: Path, caught: str, said: str, others: tuple[str, ...]) -> None:
