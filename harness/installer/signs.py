@@ -114,7 +114,9 @@ TROUBLES = (
     _trouble("disk-too-small", r"decoding and writing image|No space left on device"),
     _trouble("fetch", r"Error fetching|Sleeping \d+s and retrying|fetching '[^']+'"),
     _trouble(
-        "memory", r"Out of memory: Killed process|insufficient memory|at least \d+ [MG]iB of (?:RAM|memory)"
+        "memory",
+        r"Out of memory: Killed process|System is deadlocked on memory|Cannot allocate memory"
+        r"|Initramfs unpacking failed: write error|insufficient memory|at least \d+ [MG]iB of (?:RAM|memory)",
     ),
     _trouble(
         "rootfs-mismatch",

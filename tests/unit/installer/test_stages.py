@@ -123,6 +123,8 @@ def test_the_cause_is_reported_and_not_the_end(clock: Clock) -> None:
         ),
         (["Error: cannot perform offline install; metadata missing", "Error: install failed"], "no-osmet"),
         (["Out of memory: Killed process 1 (systemd)", "Kernel panic - not syncing: x"], "memory"),
+        (["Kernel panic - not syncing: System is deadlocked on memory"], "memory"),
+        (["Initramfs unpacking failed: write error", "Kernel panic - not syncing: VFS"], "memory"),
     ],
 )
 def test_signs_of_failure(clock: Clock, lines: list[str], name: str) -> None:
