@@ -43,9 +43,8 @@ _REFUSALS = range(1, 126)
 class Machine:
     """A running guest. Times are seconds, multiplied by `scale` on slow accelerators.
 
-    `how` names its origin: `cold`, `clone`, `first boot from template`.
-    `host` is the name of its host. A test that breaks the machine on
-    purpose sets `unchecked`; then no health check follows the test.
+    `how` names its origin: `cold`, `clone`, `first boot from template`; `host` is the name of its host. A
+    test that breaks the machine on purpose sets `unchecked`; then no health check follows the test.
     """
 
     def __init__(
@@ -291,9 +290,11 @@ class Machine:
         self.sessions.wait_rebooted(before, since)
         self.check_health()
 
-    def leave_boot(self, since: Since) -> None:
-        """Record that the current boot has ended. wait_reachable then looks only at output after `since`."""
-        self.sessions.leave_boot(since)
+    def leave_boot(self, since: Since | None = None) -> None:
+        """Record that the current boot has ended. wait_reachable then looks only at output after `since`, by
+        default after now.
+        """
+        self.sessions.leave_boot(since or Since.now(self.instance))
 
     def power_off(self) -> None:
         """Shut down and wait until the hypervisor ends."""

@@ -28,6 +28,7 @@ from kola.run.plan import LiveMedia, RunPlan
 from kola.run.selection import DEFAULT_PLATFORM, roots_from, selection_from
 from kola.run.subject import Subject, Tell, architecture, find_subject
 from kola.select import Chosen, select
+from kola.select.filters import originals, require_matches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +49,18 @@ def resolve(options: RunOptions, *, tell: Tell, dry: bool = False) -> Resolved:
     With `dry` no output directory is made, since nothing runs.
     """
     _refuse(options)
+    roots = roots_from(options.selection, options.subject)
+    catalog = find_tests(own_root())
+    infos = registered(catalog, discover(roots))
+    require_matches(infos.values(), originals(options.selection.patterns, infos.values()))
     plan = machine_plan(
         options.subject,
         options.machine,
         platform=options.selection.platform or DEFAULT_PLATFORM,
         upgrading=options.upgrading,
         tell=tell,
+        dry=dry,
     )
-    roots = roots_from(options.selection, options.subject)
-    catalog = find_tests(own_root())
-    infos = registered(catalog, discover(roots))
     chosen = select(
         infos.values(),
         selection_from(
@@ -103,10 +106,11 @@ def machine_plan(
     tell: Tell,
     platform: str = DEFAULT_PLATFORM,
     upgrading: bool = False,
+    dry: bool = False,
 ) -> RunPlan:
     """Return a plan without tests, enough to lease machines. Raises ConfigError, InfrastructureError.
 
-    The caller sets its output directory.
+    The caller sets its output directory. With `dry` nothing is built, and no machine can be leased.
     """
     require_cache()
     hosts = hosts_of(machine, platform)
@@ -114,7 +118,7 @@ def machine_plan(
     members, lacking = require_hosts(fleet, tell)
     defaults = machine_defaults(machine, tell, lacking)
     ignition = appended_configs(machine, tell)
-    found: Subject = find_subject(subject, upgrading=upgrading, tell=tell)
+    found: Subject = find_subject(subject, upgrading=upgrading, dry=dry, tell=tell)
     plan = RunPlan(
         output=Path(),
         image=found.image,
@@ -166,7 +170,7 @@ def _checked(plan: RunPlan, member: Member) -> RunPlan:
     return plan
 
 
-def _willing(plan: RunPlan, members: Sequence[Member], tell: Tell) -> tuple[HostEntry, ...]:
+def _willing(plan: RunPlan, members: Sequence[Member], tell: Tell, *, dry: bool) -> tuple[HostEntry, ...]:
     """Return the hosts that have the run's default machine. Raises ConfigError when none has."""
     if len(members) == 1:
         _checked(plan, members[0])
@@ -174,7 +178,8 @@ def _willing(plan: RunPlan, members: Sequence[Member], tell: Tell) -> tuple[Host
 
     def ask(member: Member) -> str:
         try:
-            _ = member.platform.scale  # which runs a tiny guest there
+            if not dry:
+                _ = member.platform.scale  # which runs a tiny guest there
             return member.platform.refuses(plan.base_spec())
         except InfrastructureError as error:
             return str(error)
