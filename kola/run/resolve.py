@@ -141,7 +141,9 @@ def machine_plan(
             iso=_live_iso(subject, tell), insecure=machine.inst_insecure, kernel_args=machine.pxe_kargs
         ),
     )
-    return replace(plan, hosts=_willing(plan, members, tell)) if hosts else _checked(plan, members[0])
+    return (
+        replace(plan, hosts=_willing(plan, members, tell, dry=dry)) if hosts else _checked(plan, members[0])
+    )
 
 
 def hosts_of(machine: MachineOptions, platform: str) -> tuple[HostEntry, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.ignition import IgnitionConfig
+from harness.ignition import IgnitionConfig, additions
 from harness.platform.choose import route_through
 from kola.plugin.keys import STATE
 from testsuites.libvirt import guide
@@ -28,8 +28,8 @@ def test_the_command_of_the_guide(
     state = request.config.stash[STATE]
     virsh = guide.Virsh(state.host.entry.uri)
     guide.require(virsh)
-    hostname = {"path": "/etc/hostname", "mode": 0o644, "contents": {"source": f"data:,{HOSTNAME}"}}
-    config = way_in.merge(IgnitionConfig.from_dict({"storage": {"files": [hostname]}}))
+    hostname = additions.GuestFile(path="/etc/hostname", content=f"{HOSTNAME}\n")
+    config = way_in.merge(additions.kola_files([hostname]))
     ignition = tmp_path / "config.ign"
     ignition.write_bytes(config.to_bytes())
     virt_type = "qemu" if state.platform.note else "kvm"
