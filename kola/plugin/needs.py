@@ -76,7 +76,7 @@ def templates_of(
 
 
 def refusing_hosts(item: pytest.Item, plan: RunPlan, fleet: Fleet) -> frozenset[str]:
-    """Return the keys of hosts that refuse the machine requested by markers or metadata.
+    """Return the keys of the usable hosts that refuse the machine requested by markers or metadata.
 
     None, when all refuse it: the test then says why.
     """
@@ -91,15 +91,18 @@ def refusing_hosts(item: pytest.Item, plan: RunPlan, fleet: Fleet) -> frozenset[
         return frozenset()
     if "services" in getattr(item, "fixturenames", ()):
         spec = replace(spec, reachable=_SERVICES)
-    refusing = frozenset(member.key for member in fleet.members if _refuses(member, spec))
-    return refusing if len(refusing) < len(fleet.members) else frozenset()
+    answers = {member.key: _answer(fleet, member, spec) for member in fleet.usable()}
+    refusing = frozenset(key for key, reason in answers.items() if reason)
+    return refusing if len(refusing) < len(answers) else frozenset()
 
 
-def _refuses(member: Member, spec: MachineSpec) -> bool:
+def _answer(fleet: Fleet, member: Member, spec: MachineSpec) -> str:
+    """Return the reason why the host cannot have such a machine; a host that does not answer is lost."""
     try:
-        return bool(member.platform.refuses(spec))
-    except InfrastructureError:
-        return False  # it is lost, and found to be when the test is to start
+        return member.platform.refuses(spec)
+    except InfrastructureError as error:
+        fleet.lose(member, str(error))
+        return str(error)
 
 
 def write_kinds(

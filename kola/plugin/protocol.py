@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import _pytest
@@ -50,7 +51,8 @@ class _Session:
 def run(item: pytest.Item) -> None:
     """Run a kola test once its need is met, again on a fresh machine if due, and report it."""
     state = item.config.stash[STATE]
-    need, avoid = need_of(item, state.plan), refusing_hosts(item, state.plan, state.fleet)
+    need = need_of(item, state.plan)
+    avoid = partial(refusing_hosts, item, state.plan, state.fleet)
     with state.reservations.reserve(item.nodeid, need, avoid) as reservation:
         _run(item, state, reservation)
 

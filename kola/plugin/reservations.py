@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from harness.errors import DeadlineExceeded, InfrastructureError
@@ -38,10 +38,12 @@ class Reservations:
         self._resources = Resources(fleet, owner=os.getppid() if scheduled else 0)
 
     @contextmanager
-    def reserve(self, nodeid: str, need: Need, avoid: frozenset[str] = frozenset()) -> Iterator[Reservation]:
+    def reserve(
+        self, nodeid: str, need: Need, avoid: Callable[[], frozenset[str]] = frozenset
+    ) -> Iterator[Reservation]:
         """Context in which the test's need is met, or a reservation that holds the reason why it is not.
 
-        Hosts with the keys in `avoid` are not for this test.
+        `avoid` returns the keys of hosts that are not for this test. It may have to ask them.
         """
         reservation = Reservation(self._resources, self._fleet, nodeid, need, avoid)
         try:
@@ -55,18 +57,18 @@ class Reservations:
     def close(self) -> None:
         self._resources.close()
 
-    def _refused(self, nodeid: str, need: Need, avoid: frozenset[str]) -> str:
+    def _refused(self, nodeid: str, need: Need, avoid: Callable[[], frozenset[str]]) -> str:
         if self._scheduled and need and self._resources.host_of(nodeid) is not None:
             return ""
         never = self._resources.never(need)
         if never or not need:
             return never
-        waiting = WaitingList(self._resources)
+        waiting, refusing = WaitingList(self._resources), avoid()
         # When a scheduler has waited already, waiting again is useless.
         limit = Deadline(_SHORT_PATIENCE if self._scheduled else _LONG_PATIENCE)
         try:
             return limit.poll(
-                lambda: waiting.over or waiting.request(nodeid, need, avoid),
+                lambda: waiting.over or waiting.request(nodeid, need, refusing),
                 step="waiting",
                 interval=_LOOK_AGAIN,
             )
@@ -80,7 +82,12 @@ class Reservation:
     """
 
     def __init__(
-        self, resources: Resources, fleet: Fleet, nodeid: str, granted: Need, avoid: frozenset[str]
+        self,
+        resources: Resources,
+        fleet: Fleet,
+        nodeid: str,
+        granted: Need,
+        avoid: Callable[[], frozenset[str]],
     ) -> None:
         self._resources = resources
         self._fleet = fleet
@@ -105,11 +112,11 @@ class Reservation:
             lost = self._fleet.member(self.host)
             self._fleet.lose(lost, lost.platform.lost or "it does not answer")
         label = f"{self._labels[0]} (again)"
-        waiting = WaitingList(self._resources)
+        waiting, refusing = WaitingList(self._resources), self._avoid()
         try:
             # A lost host is not granted until it is back, a full one not until it has room.
             why = Deadline(_MOVE_PATIENCE).poll(
-                lambda: waiting.over or waiting.request(label, self._announced, self._avoid),
+                lambda: waiting.over or waiting.request(label, self._announced, refusing),
                 step="waiting",
                 interval=_LOOK_AGAIN,
             )

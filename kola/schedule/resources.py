@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InfrastructureError
-from harness.platform.base import Capacity
-from harness.platform.fleet import Fleet, Member
+from harness.platform.fleet import Fleet
 from harness.util.jsonfile import JsonFile
 from harness.util.paths import cache_root
 from harness.util.process_records import ProcessRecords, Record
 from kola.schedule import allowance
-from kola.schedule.need import CPU_SHARE, Need, NeedRow
+from kola.schedule.grants import Grant, GrantRow
+from kola.schedule.need import Need
+from kola.schedule.room import Room, Rooms, lacking
 
 _MIB = 1024 * 1024
-_SAMPLE_SECONDS = 0.25
-
-GrantRow = tuple[NeedRow, str, str]
-"""A need, and the key and the place of the host on which it is granted."""
 
 ReservationRecord = Record[dict[str, GrantRow]]
 _FORMAT = JsonFile(dict[str, GrantRow], "a record of reservations")
@@ -34,37 +29,6 @@ class Refusal:
     reason: str
     state: int
     idle: bool
-
-
-@dataclass(frozen=True)
-class _Grant:
-    owner: int
-    label: str
-    need: Need
-    host: str
-    place: str
-
-    def to_row(self) -> GrantRow:
-        return self.need.to_row(), self.host, self.place
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """Memory and CPUs of a place at one moment; `resident` is in MiB, by owner."""
-
-    capacity: Capacity
-    resident: dict[int, int]
-    taken_at: float
-
-
-@dataclass(frozen=True)
-class _Room:
-    """The room for a need on one host: how many times it fits, or the `reason` why it does not."""
-
-    member: Member
-    times: float
-    holders: int
-    reason: str = ""
 
 
 class Resources:
@@ -80,9 +44,9 @@ class Resources:
         self._owner = owner or os.getpid()
         self._records = ProcessRecords(directory or cache_root() / "reservations", _FORMAT, owner=self._owner)
         self._fleet = fleet
-        self._own: dict[str, _Grant] = {}
+        self._rooms = Rooms(fleet)
+        self._own: dict[str, Grant] = {}
         self._limit_mib = allowance.allowed_memory() // _MIB
-        self._samples: dict[str, _Sample] = {}
 
     @property
     def over(self) -> str:
@@ -93,18 +57,18 @@ class Resources:
         """Return the reason why no host can ever meet the need; empty when one can."""
         if not need.memory_mib:
             return ""
-        totals = [total for member in self._fleet.usable() if (total := self._total_mib(member)) is not None]
-        if not totals or need.memory_mib <= (most := max(totals)):
+        if need.memory_mib > self._limit_mib:
+            return _too_much(need, f"{allowance.LIMIT} allows", self._limit_mib)
+        totals = [self._rooms.total_mib(member) for member in self._fleet.usable()]
+        most = max((total for total in totals if total is not None), default=need.memory_mib)
+        if need.memory_mib <= most:
             return ""
-        whose = "this host has" if len(self._fleet.members) == 1 else "no host has more than"
-        if most == self._limit_mib:
-            whose = f"{allowance.LIMIT} allows"
-        return f"the test needs {need.memory_mib} MiB of memory, {whose} {most} MiB"
+        return _too_much(need, "this host has" if len(totals) == 1 else "no host has more than", most)
 
     def take(self, label: str, need: Need, avoid: frozenset[str] = frozenset()) -> Refusal | None:
         """Grant `need` to `label`, on the host with most room whose key is not among those to `avoid`.
 
-        Returns None when granted. Virtual CPUs beyond a host's are not counted.
+        Returns None when granted.
         """
         if not need:
             return None
@@ -115,15 +79,16 @@ class Resources:
         members = [member for member in self._fleet.usable() if member.key not in avoid]
         with self._records.locked() as records:
             grants = [*_grants(records), *mine]
-            reason = self._name_taken(need, grants)
+            reason = self._name_taken(need, grants) or self._beyond_limit(need, grants)
             if reason:
                 return Refusal(reason, _state(grants), not grants)
-            rooms = [room for member in members if (room := self._room(member, need, grants)) is not None]
+            found = [self._rooms.room(member, need, grants) for member in members]
+            rooms = [room for room in found if room is not None]
             fitting = [room for room in rooms if not room.reason]
             if not fitting:
                 return Refusal(_why_not(rooms), _state(grants), not grants)
             best = max(fitting, key=lambda room: (room.times, -room.holders)).member
-            self._own[label] = _Grant(self._owner, label, need, best.key, best.platform.place)
+            self._own[label] = Grant(self._owner, label, need, best.key, best.platform.place)
             self._write()
         return None
 
@@ -153,112 +118,26 @@ class Resources:
     def _write(self) -> None:
         self._records.write({label: grant.to_row() for label, grant in self._own.items()})
 
-    def _room(self, member: Member, need: Need, grants: Sequence[_Grant]) -> _Room | None:
-        """Return the room that the host has for the need; None when it does not answer."""
-        on_it = [grant for grant in grants if grant.host == member.key]
-        room = _Room(member, float("inf"), len(on_it))
-        most = member.entry.machines
-        running = sum(grant.need.machines for grant in on_it)
-        if most is not None and running + need.machines > most:
-            return replace(room, reason=f"{running} of at most {most} machines run")
-        if not need.memory_mib and not need.cpus:
-            return room
-        here = [grant for grant in grants if grant.place == member.platform.place]
-        sample = self._sample(member, here)
-        if sample is None:
-            return None
-        if need.cpus:
-            cpus = CPU_SHARE * sample.capacity.cpus
-            wanted = min(need.cpus, cpus)
-            busy = sum(min(grant.need.cpus, cpus) for grant in here)
-            if busy + wanted > cpus:
-                return replace(room, reason=f"{busy} of {cpus} virtual CPUs are taken")
-            # Machines of others may be idle: they make a host the later choice, and bar nobody.
-            room = replace(room, times=(cpus - busy - sample.capacity.busy_cpus) / wanted)
-        if need.memory_mib:
-            free = self._free_mib(member, sample, grants, here, on_it)
-            if need.memory_mib > free:
-                text = f"{need.memory_mib} MiB of memory are needed, {max(0, free)} MiB are free"
-                return replace(room, reason=text)
-            room = replace(room, times=min(room.times, free / need.memory_mib))
-        return room
-
-    def _name_taken(self, need: Need, grants: Sequence[_Grant]) -> str:
+    def _name_taken(self, need: Need, grants: Sequence[Grant]) -> str:
         for grant in grants:
             common = need.names & grant.need.names
             if common:
                 return f"{min(common)} is taken by {self._who(grant)}"
         return ""
 
-    def _free_mib(
-        self,
-        member: Member,
-        sample: _Sample,
-        grants: Sequence[_Grant],
-        here: Sequence[_Grant],
-        on_it: Sequence[_Grant],
-    ) -> int:
-        granted: dict[int, int] = {}
-        for grant in here:
-            granted[grant.owner] = granted.get(grant.owner, 0) + grant.need.memory_mib
-        outstanding = sum(max(0, mib - sample.resident.get(pid, 0)) for pid, mib in granted.items())
-        capacity = sample.capacity
-        free = (capacity.available_memory - capacity.promised_memory) // _MIB - outstanding
-        if member.entry.memory is not None:
-            free = min(free, member.entry.memory - sum(grant.need.memory_mib for grant in on_it))
-        return min(free, self._limit_mib - sum(grant.need.memory_mib for grant in grants))
+    def _beyond_limit(self, need: Need, grants: Sequence[Grant]) -> str:
+        left = self._limit_mib - sum(grant.need.memory_mib for grant in grants)
+        return lacking(need, left) if need.memory_mib > max(0, left) else ""
 
-    def _who(self, grant: _Grant) -> str:
+    def _who(self, grant: Grant) -> str:
         return grant.label if grant.owner == self._owner else f"{grant.label} of process {grant.owner}"
 
-    def _total_mib(self, member: Member) -> int | None:
-        sample = self._sample(member, [])
-        if sample is None:
-            return None
-        own = member.entry.memory
-        total = min(sample.capacity.total_memory // _MIB, self._limit_mib)
-        return total if own is None else min(total, own)
 
-    def _sample(self, member: Member, here: Sequence[_Grant]) -> _Sample | None:
-        """Read available and resident memory at the same moment: together they change slowly.
-
-        Daemons of one place report the same memory, each with the machines of its own.
-        """
-        place, now = member.platform.place, time.monotonic()
-        known = self._samples.get(place)
-        holders = {grant.owner for grant in here}
-        if known is not None and now - known.taken_at < _SAMPLE_SECONDS and holders <= set(known.resident):
-            return known
-        readings: list[Capacity] = []
-        resident = dict.fromkeys(holders, 0)
-        for one in self._fleet.usable():
-            if one.platform.place != place:
-                continue
-            try:
-                held = one.platform.resident_memory(holders)
-                readings.append(one.platform.capacity())
-            except InfrastructureError as error:
-                self._fleet.lose(one, str(error))
-                continue
-            resident = {pid: max(mib, held.get(pid, 0) // _MIB) for pid, mib in resident.items()}
-        if not readings or member not in self._fleet.usable():
-            return None
-        made = _Sample(_together(readings), resident, now)
-        self._samples[place] = made
-        return made
+def _too_much(need: Need, whose: str, most: int) -> str:
+    return f"the test needs {need.memory_mib} MiB of memory, {whose} {most} MiB"
 
 
-def _together(readings: Sequence[Capacity]) -> Capacity:
-    return Capacity(
-        min(one.total_memory for one in readings),
-        min(one.available_memory for one in readings),
-        min(one.cpus for one in readings),
-        sum(one.promised_memory for one in readings),
-        sum(one.busy_cpus for one in readings),
-    )
-
-
-def _why_not(rooms: Sequence[_Room]) -> str:
+def _why_not(rooms: Sequence[Room]) -> str:
     if not rooms:
         return "no host for this test answers"
     if len(rooms) == 1:
@@ -266,11 +145,11 @@ def _why_not(rooms: Sequence[_Room]) -> str:
     return "; ".join(f"{room.member.name}: {room.reason}" for room in rooms)
 
 
-def _grants(records: Sequence[ReservationRecord]) -> Iterator[_Grant]:
+def _grants(records: Sequence[ReservationRecord]) -> Iterator[Grant]:
     for record in records:
-        for label, (row, host, place) in record.content.items():
-            yield _Grant(record.owner, label, Need.from_row(row), host, place)
+        for label, row in record.content.items():
+            yield Grant.from_row(record.owner, label, row)
 
 
-def _state(grants: Sequence[_Grant]) -> int:
+def _state(grants: Sequence[Grant]) -> int:
     return hash(frozenset((grant.owner, grant.label) for grant in grants))

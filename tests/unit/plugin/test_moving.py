@@ -66,7 +66,7 @@ def test_hosts_that_refuse_its_machine_are_avoided_in_the_second_attempt_as_well
     hosts: dict[str, StandInHost], ours: Reservations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOVE_PATIENCE", 0.1)
-    with ours.reserve("test", NEED, frozenset({key("b")})) as reservation:
+    with ours.reserve("test", NEED, lambda: frozenset({key("b")})) as reservation:
         hosts["a"].lost = "the daemon ended"
         reservation.move("host-lost")
         assert (reservation.refused, reservation.cause) == ("no host for this test answers", "host-lost")

@@ -73,7 +73,7 @@ def test_memory_is_promised_once_only(ours: Resources) -> None:
 def test_what_machines_have_taken_already_is_not_counted_twice(
     ours: Resources, host: StandInHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kola.schedule.resources._SAMPLE_SECONDS", 0)
+    monkeypatch.setattr("kola.schedule.room._SAMPLE_SECONDS", 0)
     assert ours.take("one", Need(2000)) is None
     host.resident[os.getpid()] = 1500 * MIB
     host.available -= 1500 * MIB
