@@ -79,13 +79,22 @@ class LibvirtPlatform:
             missing.append(Missing(absent, error.hint or ""))
         except InfrastructureError as error:
             barred = any(words in error.message for words in _BARRED)
-            hint = f"{_MEMBERS if barred else _DAEMON} ({error.message})"
+            hint = f"{_MEMBERS if barred else _DAEMON}{self._there} ({error.message})"
             missing.append(Missing(f"libvirt daemon at {self.host.uri}", hint))
         if shutil.which("qemu-img") is None:
             missing.append(Missing("qemu-img", "apt-get install qemu-utils"))
-        if not tpm.available():
-            missing.append(Missing(TPM, f"apt-get install {TPM}", essential=False))
+        if (self.host.local or not missing) and not self._has_tpm():
+            missing.append(Missing(TPM, f"apt-get install {TPM}{self._there}", essential=False))
         return missing
+
+    @property
+    def _there(self) -> str:
+        """The place of a package to install, at the end of a hint."""
+        return "" if self.host.local else f" on {self.host.entry.name}"
+
+    def _has_tpm(self) -> bool:
+        """On another host the TPM is libvirt's."""
+        return tpm.available() if self.host.local else remote.has_tpm(self.host.domain_capabilities)
 
     def refuses(self, spec: MachineSpec) -> str:
         return self.host.refuses(spec)

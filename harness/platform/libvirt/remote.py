@@ -115,21 +115,23 @@ def obstacle(spec: MachineSpec, domain_capabilities: str) -> str:
         return "boot files of this host are not there"
     if spec.internet:
         return "a machine on the Internet needs a packet filter of this host"
-    told = ElementTree.fromstring(domain_capabilities)
-    if spec.swtpm and not has_tpm(told):
+    if spec.swtpm and not has_tpm(domain_capabilities):
         return "that host has no swtpm"
     if spec.firmware is not Firmware.BIOS:
         try:
             wanted = firmware.find(spec.firmware, spec.arch)
         except (ConfigError, InfrastructureError) as error:
             return str(error).splitlines()[0]
+        told = ElementTree.fromstring(domain_capabilities)
         loaders = [value.text for value in told.findall("./os/loader/value")]
         if wanted is not None and str(wanted.code) not in loaders:
             return f"that host has no firmware {wanted.code}"
     return ""
 
 
-def has_tpm(capabilities: ElementTree.Element) -> bool:
+def has_tpm(domain_capabilities: str) -> bool:
     """Return True when libvirt there gives machines an emulated TPM."""
-    found = capabilities.findall("./devices/tpm/enum[@name='backendModel']/value")
+    found = ElementTree.fromstring(domain_capabilities).findall(
+        "./devices/tpm/enum[@name='backendModel']/value"
+    )
     return any(value.text == "emulator" for value in found)
