@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kolarun import kola_run
 from libvirtd import Daemon, far_daemon
 
 from harness.platform.parts import disks
@@ -59,7 +60,7 @@ def host() -> Iterator[Callable[..., Daemon]]:
             owned.callback(shutil.rmtree, path, ignore_errors=True)
             path.chmod(0o755)
             # A few numbers for each process that runs tests on this host.
-            return owned.enter_context(far_daemon(path / "d", os.getpid() % 60 * 4 + number, ssh=ssh))
+            return owned.enter_context(far_daemon(path / "d", os.getpid() % 48 * 5 + number, ssh=ssh))
 
         yield make
 
@@ -173,6 +174,21 @@ def test_with_no_host_left_the_run_ends_with_that_cause(
     assert "the machines' host is lost" in report["interrupted"]
     assert "2 chosen tests never ran" in report["interrupted"]
     assert left_here() == []
+
+
+def test_the_guides_command_gives_a_machine_and_what_it_made_is_removed(
+    reference: Path, host: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    if shutil.which("virt-install") is None:
+        pytest.skip("no virt-install here: make libvirt-host installs it")
+    far = host(4, ssh=True)
+    virsh(far, "net-define", NETWORK)
+    virsh(far, "net-start", "default")
+    outcome = kola_run(reference, tmp_path / "out", "-p", "libvirt", "--libvirt-uri", far.uri, "libvirt.*")
+    assert [test["result"] for test in outcome.tests.values()] == ["PASS"], outcome.printed
+    assert left_on(far) == []
+    assert virsh(far, "pool-list", "--all", "--name") == ["kola"]
+    assert [path.name for path in (far.directory / "lib/images").iterdir()] == ["kola"]
 
 
 def test_without_a_host_the_run_ends_and_says_so(reference: Path, tmp_path: Path) -> None:
