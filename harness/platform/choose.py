@@ -61,7 +61,7 @@ def route_through(entry: HostEntry, address: str) -> SshRoute:
     """Return the route to port 22 of an address that the host of a libvirt daemon can reach."""
     from harness.platform.libvirt.library import jump_host
 
-    jump = jump_host(entry.uri)
+    jump = jump_host(entry)
     return SshRoute(address) if jump is None else SshRoute(address, 22, jump.destination, jump.options)
 
 

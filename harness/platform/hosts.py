@@ -26,8 +26,8 @@ class HostEntry:
     """A host of machines. Limits are None where what the host itself reports is the only one.
 
     `uri` names its libvirt daemon; empty for the user's default. `memory` is the most that our machines may
-    have together, in MiB; `machines` is the most at once. `address` is one at which this host reaches ports
-    of that host; without it SSH goes through the host. `directory` is for images on that host.
+    have together, in MiB; `machines` is the most at once. `ssh` is the host as a destination of ssh(1),
+    through which guests are reached; by default the URI names it. `directory` is for images on that host.
     """
 
     uri: str = ""
@@ -35,7 +35,7 @@ class HostEntry:
     memory: int | None = None
     machines: int | None = None
     tags: tuple[str, ...] = ()
-    address: str = ""
+    ssh: str = ""
     directory: str = ""
 
     @property
@@ -128,7 +128,7 @@ _KEYS = {
     "memory": ("a number of MiB", _whole),
     "machines": ("a number", _whole),
     "tags": ("a list of texts", lambda value: isinstance(value, list) and all(_text(one) for one in value)),
-    "address": ("a text", _text),
+    "ssh": ("a text", _text),
     "directory": ("a path from the root on", lambda value: _text(value) and value.startswith("/")),
 }
 _SAMPLES = {
@@ -137,7 +137,7 @@ _SAMPLES = {
     "memory": "16384",
     "machines": "8",
     "tags": '["kvm"]',
-    "address": '"10.0.0.7"',
+    "ssh": '"root@HOST"',
     "directory": '"/srv/kola"',
 }
 

@@ -44,12 +44,16 @@ PermitRootLogin prohibit-password
 
 @dataclass
 class Daemon:
-    """A running daemon: its directory, URI, and the process above it that reaps and ends everything below."""
+    """A running daemon: its directory, URI, and the process above it that reaps and ends everything below.
+
+    `ssh` is the way to its host, if that is not this one.
+    """
 
     directory: Path
     uri: str
     reaper: subprocess.Popen[bytes]
     environment: dict[str, str]
+    ssh: str = ""
 
     @property
     def pid(self) -> int:
@@ -132,13 +136,12 @@ def far_daemon(directory: Path, number: int, *, ssh: bool) -> Iterator[Daemon]:
         config, words = ("", []) if ssh else (listen[0], [listen[1]])
         with contextlib.ExitStack() as owned:
             daemon = owned.enter_context(system_daemon(directory, config=config, words=words, inside=inside))
-            if ssh:
-                key = owned.enter_context(_sshd(directory, address, inside))
-                socket = directory / "sock/libvirt-sock"
-                query = f"keyfile={key}&no_verify=1&no_tty=1&socket={socket}"
-                daemon.uri = f"qemu+ssh://root@{address}/system?{query}"
-            else:
-                daemon.uri = f"qemu+tcp://{address}/system"
+            key = owned.enter_context(_sshd(directory, address, inside))
+            query = f"keyfile={key}&no_verify=1"
+            daemon.ssh = f"ssh://root@{address}?{query}"
+            socket = directory / "sock/libvirt-sock"
+            by_ssh = f"qemu+ssh://root@{address}/system?{query}&no_tty=1&socket={socket}"
+            daemon.uri = by_ssh if ssh else f"qemu+tcp://{address}/system"
             yield daemon
 
 

@@ -115,7 +115,7 @@ def test_a_host_that_dies_takes_only_its_running_tests_which_go_to_the_other(
     by_tcp, by_ssh = host(1, ssh=False), host(2, ssh=True)
     pool, output = tmp_path / "pool.toml", tmp_path / "out"
     pool.write_text(
-        f'[[hosts]]\nname = "mortal"\nuri = "{by_tcp.uri}"\nmachines = 1\n'
+        f'[[hosts]]\nname = "mortal"\nuri = "{by_tcp.uri}"\nssh = "{by_tcp.ssh}"\nmachines = 1\n'
         f'[[hosts]]\nname = "other"\nuri = "{by_ssh.uri}"\n'
         f'[[hosts]]\nname = "nowhere"\nuri = "qemu+unix:///system?socket={tmp_path}/none"\n'
     )

@@ -26,7 +26,6 @@ def arguments(spec: MachineSpec, files: Files) -> list[str]:
             place=place.place,
             spare_chassis=_SPARE_CHASSIS,
             prefix=ALIAS,
-            forward=files.forward,
             first=not files.network,
         ),
         *_guard(files),

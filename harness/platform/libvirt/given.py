@@ -24,8 +24,7 @@ class Named:
 class Files:
     """All names that go into a domain. Disks have their `path` set; `channels` name sockets to be made.
 
-    A channel without a name gets one from libvirt. `forward` is the address of the machines' host at which
-    the guest's port 22 is reached; with a `network`, one of libvirt's, the guest itself has an address there.
+    A channel without a name gets one from libvirt. On a `network` of libvirt's the guest has an address.
     """
 
     channels: tuple[tuple[Channel, Path | None], ...]
@@ -40,7 +39,6 @@ class Files:
     host_directories: tuple[Path, ...] = ()
     guard: tuple[Path, ...] = ()
     memory: MemoryFile | None = None
-    forward: str = "127.0.0.1"
     network: str = ""
     incoming: bool = False
     """True for a machine that continues from a template's state."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import socket
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-from harness.errors import ConfigError, InfrastructureError
+from harness.errors import InfrastructureError
 from harness.machine.incidents import HOST_LOST
 from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
@@ -118,24 +116,10 @@ class LibvirtHost:
             self._store = connection, made
         return self._store[1]
 
-    @cached_property
-    def forward(self) -> str:
-        """The address of the machines' host at which ports lead to guests."""
-        if self.local or (jump_host(self.uri) is not None and not self.entry.address):
-            return "127.0.0.1"
-        address = self.entry.address or urlsplit(self.uri).hostname or ""
-        try:
-            return socket.gethostbyname(address)
-        except OSError as error:
-            hint = f"give the host {self.entry.name} an address that is known here"
-            raise ConfigError(
-                f"the address {address} cannot be resolved: {error.strerror}", hint=hint
-            ) from None
-
     def route(self, address: str, port: int) -> SshRoute:
         """Return the route to an address as that host sees it."""
-        jump = jump_host(self.uri)
-        if jump is None or (self.entry.address and not self.network):
+        jump = jump_host(self.entry)
+        if jump is None:
             return SshRoute(address, port)
         return SshRoute(address, port, jump.destination, jump.options)
 

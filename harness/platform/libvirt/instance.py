@@ -94,7 +94,7 @@ class LibvirtInstance(QemuMachine):
                 config = given.to_bytes(self._spec, self._directory)
                 local = self._host.local
                 files, guard = open_files(self._spec, self._origin, config, place, owned=owned, local=local)
-            files = replace(files, forward=self._host.forward, network=self._host.network)
+            files = replace(files, network=self._host.network)
             if not local:
                 cargo = Cargo(self._host.store(), self._host.owner)
                 handed_over.callback(cargo.close)
@@ -123,7 +123,7 @@ class LibvirtInstance(QemuMachine):
             self._times = None if self._pid is None else ProcessTimes(self._pid)
             self._open_streams(courier, guard)
             if not self._host.network:
-                self._find_port(deadline.sub(_ANSWER_SECONDS), self._host.forward)
+                self._find_port(deadline.sub(_ANSWER_SECONDS))
             if files.incoming:
                 source = self._source
                 assert source is not None
@@ -208,7 +208,7 @@ class LibvirtInstance(QemuMachine):
     def ssh_route(self) -> SshRoute:
         """Raises OSError as long as the guest has no address on a network of libvirt's."""
         if not self._host.network:
-            return self._host.route(self._host.forward, self._port)
+            return self._host.route("127.0.0.1", self._port)
         address = self._lease()
         if not address:
             raise OSError(f"the guest has no address on libvirt's network {self._host.network} yet")

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.incidents import HOST_LOST
+from harness.platform.hosts import HostEntry
 from harness.util.deadline import Deadline
 
 T = TypeVar("T")
@@ -74,17 +75,25 @@ def is_local(uri: str) -> bool:
 
 @dataclass(frozen=True)
 class JumpHost:
-    """The host of a `qemu+ssh` URI as a destination of ssh(1), and the options that the URI stands for."""
+    """A host as a destination of ssh(1), and options that the user's own configuration lacks."""
 
     destination: str
     options: tuple[str, ...]
 
 
-def jump_host(uri: str) -> JumpHost | None:
-    """Return the host through which its guests are reached; None when the URI is not `qemu+ssh`."""
-    parts = urlsplit(uri)
-    if parts.scheme != "qemu+ssh":
+def jump_host(entry: HostEntry) -> JumpHost | None:
+    """Return the host through which guests are reached; None for those of this host.
+
+    QEMU's user-mode network gives a guest that is not on the Internet no route, so that it answers to
+    connections from its own host only.
+    """
+    parts = urlsplit(entry.ssh or entry.uri)
+    if entry.ssh and not parts.netloc:
+        return JumpHost(entry.ssh, ())
+    if not parts.netloc:
         return None
+    if parts.scheme not in ("ssh", "qemu+ssh"):
+        return JumpHost(parts.hostname or parts.netloc, ())
     given = dict(parse_qsl(parts.query))
     options: list[str] = []
     if "keyfile" in given:

@@ -122,10 +122,10 @@ class QemuMachine:
             **nics.spare_slot(self._spec),
         )
 
-    def _find_port(self, deadline: Deadline, address: str = "127.0.0.1") -> None:
+    def _find_port(self, deadline: Deadline) -> None:
         if self._spec.network:
             table = self._monitor.human("info usernet", deadline=deadline)
-            self._port = usernet.ssh_port(table, address)
+            self._port = usernet.ssh_port(table)
 
     def _load(self, template: Frozen, deadline: Deadline) -> None:
         """Load a template's state, and add what it had logged."""

@@ -25,12 +25,9 @@ def arguments(
     place: Callable[[str], str],
     spare_chassis: int,
     prefix: str = "",
-    forward: str = "127.0.0.1",
     first: bool = True,
 ) -> list[str]:
     """Return QEMU's arguments for the networks of a machine, except the first one unless `first`.
-
-    Port 22 of the guest is forwarded from a port of the address `forward`.
 
     `place` gives the place of a device, by its name, as options after a comma; `prefix` begins the ids of
     devices, and `spare_chassis` is the number of a chassis that no other root port has.
@@ -47,7 +44,7 @@ def arguments(
     if first:
         card = f"virtio-net-pci,netdev=net0{media.boot_rom(spec)}{_boot_order(spec, prefix)}"
         argv += [
-            "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:{forward}:0-:22{words}",
+            "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{words}",
             "-device", card + place("nic"),
         ]  # fmt: skip
     if spare_slot(spec):

@@ -8,12 +8,12 @@ from harness.errors import InfrastructureError
 
 # First word of a row about a connection that the guest has accepted.
 _TAKEN = "TCP[ESTABLISHED]"
-_FORWARD = r"TCP\[HOST_FORWARD\]\s+\d+\s+{address}\s+(\d+)\s+\S+\s+22\s"
+_FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\s")
 
 
-def ssh_port(table: str, address: str = "127.0.0.1") -> int:
-    """Return the port of this address that leads to the guest's port 22. Raises InfrastructureError."""
-    found = re.search(_FORWARD.format(address=re.escape(address)), table)
+def ssh_port(table: str) -> int:
+    """Return the port of QEMU's host that leads to the guest's port 22. Raises InfrastructureError."""
+    found = _FORWARD.search(table)
     if found is None:
         raise InfrastructureError("QEMU names no forwarded SSH port", cause="no-ssh-port", evidence=table)
     return int(found[1])

@@ -20,7 +20,7 @@ uri = "qemu+ssh://root@far.example/system"
 memory = 16384
 machines = 8
 tags = ["kvm", "big"]
-address = "10.0.0.7"
+ssh = "root@far.example"
 directory = "/srv/kola"
 """
 
@@ -40,7 +40,7 @@ def test_hosts_are_read_with_their_limits_and_named_by_their_uri(tmp_path: Path)
             16384,
             8,
             ("kvm", "big"),
-            "10.0.0.7",
+            "root@far.example",
             "/srv/kola",
         ),
     )

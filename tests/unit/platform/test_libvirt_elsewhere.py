@@ -27,34 +27,40 @@ DOMAINS = """<domainCapabilities><os><loader><value>/fw/CODE.fd</value></loader>
 DISK = DiskImage(Path("/image.qcow2"))
 
 
-def route(uri: str, **entry: Any) -> tuple[str, SshRoute]:
-    host = LibvirtHost(HostEntry(uri, **entry))
-    return host.forward, host.route(host.forward, 4711)
-
-
-def test_guests_are_reached_through_the_host_of_a_connection_by_ssh() -> None:
-    forward, found = route("qemu+ssh://root@far:2222/system?keyfile=/k&no_verify=1&socket=/s")
-    assert forward == "127.0.0.1"
-    assert (found.address, found.port, found.jump_host) == ("127.0.0.1", 4711, "ssh://root@far:2222")
-    assert found.jump_options[:2] == ("-i", "/k")
-    assert "StrictHostKeyChecking=no" in found.jump_options
-    assert route("qemu+ssh://far/system")[1].jump_options == ()
+def route(uri: str, **entry: Any) -> SshRoute:
+    return LibvirtHost(HostEntry(uri, **entry)).route("127.0.0.1", 4711)
 
 
 @pytest.mark.parametrize(
     ("uri", "entry"),
     [
-        ("qemu+tcp://127.0.0.2/system", {}),
-        ("qemu+tcp://far/system", {"address": "127.0.0.2"}),
-        ("qemu+ssh://far/system", {"address": "127.0.0.2"}),
+        ("qemu+ssh://root@far:2222/system?keyfile=/k&no_verify=1&socket=/s", {}),
+        ("qemu+tcp://far/system", {"ssh": "ssh://root@far:2222?keyfile=/k&no_verify=1"}),
     ],
 )
-def test_or_at_an_address_that_the_host_has(uri: str, entry: dict[str, str]) -> None:
-    assert route(uri, **entry) == ("127.0.0.2", SshRoute("127.0.0.2", 4711))
+def test_guests_are_reached_through_their_host(uri: str, entry: dict[str, str]) -> None:
+    found = route(uri, **entry)
+    assert (found.address, found.port, found.jump_host) == ("127.0.0.1", 4711, "ssh://root@far:2222")
+    assert found.jump_options[:2] == ("-i", "/k")
+    assert "StrictHostKeyChecking=no" in found.jump_options
+
+
+@pytest.mark.parametrize(
+    ("uri", "entry", "destination"),
+    [
+        ("qemu+ssh://far/system", {}, "ssh://far"),
+        ("qemu+tcp://far:16510/system", {}, "far"),
+        ("qemu+tls://far/system", {"ssh": "root@door"}, "root@door"),
+    ],
+)
+def test_the_users_own_configuration_of_ssh_says_the_rest(
+    uri: str, entry: dict[str, str], destination: str
+) -> None:
+    assert route(uri, **entry) == SshRoute("127.0.0.1", 4711, destination)
 
 
 def test_guests_of_this_host_are_reached_here() -> None:
-    assert route("qemu+unix:///system?socket=/s") == ("127.0.0.1", SshRoute("127.0.0.1", 4711))
+    assert route("qemu+unix:///system?socket=/s") == SshRoute("127.0.0.1", 4711)
 
 
 def test_qemu_runs_there_as_the_user_that_is_usual_there() -> None:
