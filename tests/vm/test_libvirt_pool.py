@@ -112,11 +112,11 @@ def started(output: Path) -> dict[str, str]:
 def test_a_host_that_dies_takes_only_its_running_tests_which_go_to_the_other(
     reference: Path, host: Callable[..., Daemon], tmp_path: Path
 ) -> None:
-    by_tcp, by_ssh = host(1, ssh=False), host(2, ssh=True)
+    mortal, other = host(1, ssh=True), host(2, ssh=False)
     pool, output = tmp_path / "pool.toml", tmp_path / "out"
     pool.write_text(
-        f'[[hosts]]\nname = "mortal"\nuri = "{by_tcp.uri}"\nssh = "{by_tcp.ssh}"\nmachines = 1\n'
-        f'[[hosts]]\nname = "other"\nuri = "{by_ssh.uri}"\n'
+        f'[[hosts]]\nname = "mortal"\nuri = "{mortal.uri}"\nmachines = 1\n'
+        f'[[hosts]]\nname = "other"\nuri = "{other.uri}"\nssh = "{other.ssh}"\n'
         f'[[hosts]]\nname = "nowhere"\nuri = "qemu+unix:///system?socket={tmp_path}/none"\n'
     )
     words = [sys.executable, "-m", "kola.cli.main", "run", "--workdir", str(reference), "-p", "libvirt"]
@@ -128,8 +128,8 @@ def test_a_host_that_dies_takes_only_its_running_tests_which_go_to_the_other(
         assert settled(lambda: len(consoles(output)) > 1, 300), (tmp_path / "log").read_text()
         hosts = started(output)
         assert sorted(hosts.values()) == ["mortal", "other"]
-        by_tcp.kill(signal.SIGKILL)
-        by_tcp.reaper.terminate()  # and its machines
+        mortal.kill(signal.SIGKILL)
+        mortal.reaper.terminate()  # and its machines
         run.wait(900)
     finally:
         run.kill()
@@ -149,7 +149,7 @@ def test_a_host_that_dies_takes_only_its_running_tests_which_go_to_the_other(
     assert f"--- PASS: {next(name for name in TESTS if name != moved['name'])}" in said
     assert ") on other\n" in said
     assert 'name="host" value="mortal other"' in (output / "reports/junit.xml").read_text()
-    assert left_on(by_ssh) == []
+    assert left_on(other) == []
     assert left_here() == []
 
 
