@@ -128,7 +128,11 @@ class Platform(Protocol):
         ...
 
     def private_network(self) -> PrivateNetwork:
-        """Return a new network, which the caller closes."""
+        """Return a new network, which the caller closes. Not for platforms whose machines cannot have one."""
+        ...
+
+    def why_not_connect(self) -> str:
+        """Return the reason why machines cannot have a private network; empty when they can."""
         ...
 
     def capacity(self) -> Capacity:

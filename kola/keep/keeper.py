@@ -54,7 +54,11 @@ class Keeper:
 
         Raises InfrastructureError `no-room` when no host has room for them, ConfigError when all refuse them.
         """
-        reasons = {member.key: member.platform.refuses(spec) for member in self._fleet.usable()}
+        platforms = {member.key: member.platform for member in self._fleet.usable()}
+        reasons = {
+            key: platform.refuses(spec) or (platform.why_not_connect() if count > 1 else "")
+            for key, platform in platforms.items()
+        }
         if reasons and all(reasons.values()):
             raise ConfigError(next(iter(reasons.values())), hint="such machines run with -p qemu")
         refusing = frozenset(key for key, reason in reasons.items() if reason)

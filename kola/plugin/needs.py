@@ -91,15 +91,19 @@ def refusing_hosts(item: pytest.Item, plan: RunPlan, fleet: Fleet) -> frozenset[
         return frozenset()
     if "services" in getattr(item, "fixturenames", ()):
         spec = replace(spec, reachable=_SERVICES)
-    answers = {member.key: _answer(fleet, member, spec) for member in fleet.usable()}
+    connected = "machines" in getattr(item, "fixturenames", ())
+    answers = {member.key: _answer(fleet, member, spec, connected=connected) for member in fleet.usable()}
     refusing = frozenset(key for key, reason in answers.items() if reason)
     return refusing if len(refusing) < len(answers) else frozenset()
 
 
-def _answer(fleet: Fleet, member: Member, spec: MachineSpec) -> str:
-    """Return the reason why the host cannot have such a machine; a host that does not answer is lost."""
+def _answer(fleet: Fleet, member: Member, spec: MachineSpec, *, connected: bool) -> str:
+    """Return the reason why the host cannot have such machines; a host that does not answer is lost.
+
+    With `connected` they are on a private network.
+    """
     try:
-        return member.platform.refuses(spec)
+        return member.platform.refuses(spec) or (member.platform.why_not_connect() if connected else "")
     except InfrastructureError as error:
         fleet.lose(member, str(error))
         return str(error)

@@ -39,6 +39,9 @@ class StandInHost:
     def refuses(self, spec: object) -> str:
         return self.refusal
 
+    def why_not_connect(self) -> str:
+        return ""
+
     def reconnect(self) -> None:
         self._answer()
 

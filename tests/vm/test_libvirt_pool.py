@@ -20,6 +20,7 @@ import pytest
 from kolarun import kola_run
 from libvirtd import Daemon, far_daemon
 
+from harness.platform import templates
 from harness.platform.parts import disks
 
 pytestmark = pytest.mark.vm
@@ -75,11 +76,15 @@ def virsh(daemon: Daemon, *words: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
 
 
+def volumes(daemon: Daemon) -> list[str]:
+    return [word for word in virsh(daemon, "vol-list", "kola") if not word.startswith("/")]
+
+
 def left_on(daemon: Daemon) -> list[str]:
-    """Domains, and volumes other than images, which stay for the next run."""
-    volumes = [word for word in virsh(daemon, "vol-list", "kola") if not word.startswith("/")]
+    """Domains, and volumes other than images and templates, which stay for the next run."""
+    left = [name for name in volumes(daemon) if not name.endswith((".img", ".ok"))]
     return virsh(daemon, "list", "--all", "--name") + [
-        name for name in volumes if not name.endswith((".img", ".ok"))
+        name for name in left if not name.startswith("template-")
     ]
 
 
@@ -120,7 +125,7 @@ def test_a_host_that_dies_takes_only_its_running_tests_which_go_to_the_other(
         f'[[hosts]]\nname = "nowhere"\nuri = "qemu+unix:///system?socket={tmp_path}/none"\n'
     )
     words = [sys.executable, "-m", "kola.cli.main", "run", "--workdir", str(reference), "-p", "libvirt"]
-    words += ["--hosts", str(pool), "-j", "2", "--output-dir", str(output), *TESTS]
+    words += ["--hosts", str(pool), "-j", "2", "--boot", "cold", "--output-dir", str(output), *TESTS]
     with (tmp_path / "log").open("wb") as log:
         run = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -158,7 +163,7 @@ def test_with_no_host_left_the_run_ends_with_that_cause(
 ) -> None:
     only, output = host(3, ssh=False), tmp_path / "out"
     words = [sys.executable, "-m", "kola.cli.main", "run", "--workdir", str(reference), "-p", "libvirt"]
-    words += ["--libvirt-uri", only.uri, "--output-dir", str(output), *TESTS]
+    words += ["--libvirt-uri", only.uri, "--boot", "cold", "--output-dir", str(output), *TESTS]
     with (tmp_path / "log").open("wb") as log:
         run = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -173,6 +178,22 @@ def test_with_no_host_left_the_run_ends_with_that_cause(
     assert (run.returncode, test["result"], test["cause"]) == (1, "FAIL", "host-lost")
     assert "the machines' host is lost" in report["interrupted"]
     assert "2 chosen tests never ran" in report["interrupted"]
+    assert left_here() == []
+
+
+def test_machines_of_another_host_are_clones_of_a_template_there(
+    reference: Path, host: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    far = host(5, ssh=True)
+    uri = ("-p", "libvirt", "--libvirt-uri", far.uri)
+    outcome = kola_run(reference, tmp_path / "out", *uri, "misc.coredump", "nestos.users.shells")
+    keys = {name.split("-")[3] for name in volumes(far) if name.startswith("template-")}
+    for key in keys:  # this daemon never comes back
+        shutil.rmtree(templates.templates_home() / key)
+    assert {test["result"] for test in outcome.tests.values()} == {"PASS"}, outcome.printed
+    assert [test["boot"] for test in outcome.tests.values()] == [["clone"], ["clone"]]
+    assert len(keys) == 1
+    assert left_on(far) == []
     assert left_here() == []
 
 

@@ -132,19 +132,21 @@ def open_files(
     *,
     owned: ExitStack,
     local: bool = True,
+    with_disks: bool = True,
 ) -> tuple[Files, Guard | None]:
     """Make everything that QEMU opens by name. Helper processes live on `owned`.
 
-    Unless the machine is `local`, its sockets are libvirt's, since it cannot have ours.
+    Unless the machine is `local`, its sockets are libvirt's, since it cannot have ours, and disks that it
+    does not share with this host are made elsewhere.
 
     Raises ConfigError for what host or image lack, InfrastructureError.
     """
-    storage = origin.storage(place.files)
+    storage = origin.storage(place.files) if local else FreshOverlay(place.files)
     found = firmware.find(spec.firmware, spec.arch)
     with ExitStack() as opened:
         opener = SpecDisks(spec, storage, opened)
-        primary = opener.primary()
-        additional = opener.additional()
+        primary = opener.primary() if with_disks else None
+        additional = opener.additional() if with_disks else ()
         medium = media.open_medium(spec, storage, opened, home=place.files)
         files = Files(
             channels=tuple(

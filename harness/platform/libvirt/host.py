@@ -15,7 +15,7 @@ from harness.machine.incidents import HOST_LOST
 from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
 from harness.platform.hosts import HostEntry
-from harness.platform.libvirt import refusals, remote
+from harness.platform.libvirt import far, refusals, remote
 from harness.platform.libvirt.connection import Connection, connect, lost
 from harness.platform.libvirt.domain import Labels
 from harness.platform.libvirt.library import (
@@ -31,6 +31,7 @@ from harness.platform.libvirt.library import (
 from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
 from harness.platform.libvirt.volumes import Store, directory_for
+from harness.platform.templates import templates_home
 
 _UNREADABLE = "Cannot access storage file"
 _NUMBERS = re.compile(r"\+(\d+):\+(\d+)")
@@ -113,6 +114,7 @@ class LibvirtHost:
             directory = directory_for(is_session(self.uri), self.entry.directory)
             made = Store(connection.handle, directory, usual_user(self.capabilities))
             made.reap()
+            far.reap(made, templates_home())
             self._store = connection, made
         return self._store[1]
 

@@ -16,10 +16,11 @@ from harness.machine.channels import Use
 from harness.machine.incidents import HOST_FULL, HOST_LOST
 from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
-from harness.platform.libvirt import domain, last_words, processes, room
+from harness.platform.libvirt import domain, far, last_words, processes, room
 from harness.platform.libvirt.domain import Identity
 from harness.platform.libvirt.events import LibvirtEvents
 from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace, on_this_host, open_files
+from harness.platform.libvirt.given import Files
 from harness.platform.libvirt.hardware import ALIAS
 from harness.platform.libvirt.host import LibvirtHost
 from harness.platform.libvirt.library import ask, limited, load, translated
@@ -93,12 +94,21 @@ class LibvirtInstance(QemuMachine):
                 handed_over.callback(place.close)
                 config = given.to_bytes(self._spec, self._directory)
                 local = self._host.local
-                files, guard = open_files(self._spec, self._origin, config, place, owned=owned, local=local)
+                files, guard = open_files(
+                    self._spec,
+                    self._origin,
+                    config,
+                    place,
+                    owned=owned,
+                    local=local,
+                    with_disks=local or self._source is None,
+                )
             files = replace(files, network=self._host.network)
+            cargo: Cargo | None = None
             if not local:
                 cargo = Cargo(self._host.store(), self._host.owner)
                 handed_over.callback(cargo.close)
-                files = cargo.carry(self._spec, files)
+                files = self._carry(files, cargo, place)
             xml = domain.build(
                 self._spec,
                 files,
@@ -124,13 +134,29 @@ class LibvirtInstance(QemuMachine):
             self._open_streams(courier, guard)
             if not self._host.network:
                 self._find_port(deadline.sub(_ANSWER_SECONDS))
+            source = self._source
+            if cargo is not None and source is not None:
+                far.load(self._monitor, source, cargo, deadline)
+                self._preload(source)
             if files.incoming:
-                source = self._source
                 assert source is not None
                 self._load(source, deadline)
                 self._run(deadline)  # QEMU opens a clone's disks for writing only now
         if not files.incoming:
             self._run(deadline)
+
+    def _carry(self, files: Files, cargo: Cargo, place: Workplace) -> Files:
+        """Have the files on the machines' host, which is not this one."""
+        store, source, target = self._host.store(), self._source, self._target
+        with on_this_host():
+            if source is None and target is not None:
+                return far.begin(self._spec, files, cargo, store, target.directory)
+            if source is None:
+                return cargo.carry(self._spec, files)
+            files = cargo.carry(self._spec, files)
+            if target is None:
+                return far.clone(self._spec, files, cargo, source.directory, place.files)
+            return far.continued(self._spec, files, store, source.directory, target.directory)
 
     def _run(self, deadline: Deadline) -> None:
         ask("starting the guest", self._domain.resume, deadline=deadline, cause="qemu-exited")
@@ -188,7 +214,15 @@ class LibvirtInstance(QemuMachine):
         if self._target is None:
             raise ValueError("this machine was not started to be frozen")
         self._events.expect_pause()
-        frozen.save(self._monitor, self._target, deadline)
+        if self._host.local:
+            frozen.save(self._monitor, self._target, deadline)
+            return
+        store = self._host.store()
+        cargo = Cargo(store, self._host.owner)
+        try:
+            far.save(self._monitor, self._target, store, cargo, deadline)
+        finally:
+            cargo.close()
 
     def _last_words(self) -> str:
         return last_words.of(self._host.uri, self._identity.name) if self._host.local else ""

@@ -14,7 +14,7 @@ from harness.machine.boot import DiskImage
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
 from harness.platform.hosts import HostEntry, from_uris
-from harness.platform.libvirt import library, remote, room
+from harness.platform.libvirt import far, library, remote, room
 from harness.platform.libvirt.files import Fresh
 from harness.platform.libvirt.freezer import LibvirtFreezer
 from harness.platform.libvirt.host import LibvirtHost
@@ -52,9 +52,8 @@ class LibvirtPlatform:
         self.host = LibvirtHost(entry or default_host(), network=network)
 
     @cached_property
-    def templates(self) -> Templates | None:
-        """None for another host: RAM and disks of a template are files of this one."""
-        return Templates(LibvirtFreezer(self.host)) if self.host.local else None
+    def templates(self) -> Templates:
+        return Templates(LibvirtFreezer(self.host))
 
     @property
     def scale(self) -> float:
@@ -112,14 +111,18 @@ class LibvirtPlatform:
         )
 
     def why_not_clone(self, spec: MachineSpec) -> str:
-        if not self.host.local:
-            return "templates are files of this host, and machines of another one have none"
+        if not self.host.local and (reason := far.obstacle(spec)):
+            return reason
         if self.host.network:
             return "a clone has its template's address on a network of libvirt's"
         return frozen.obstacle(spec)
 
     def private_network(self) -> HubNetwork:
         return HubNetwork()
+
+    def why_not_connect(self) -> str:
+        """The hub of a private network is in this process, and hands QEMU its sockets."""
+        return "" if self.host.local else "machines of another host have no private network"
 
     def capacity(self) -> Capacity:
         return room.capacity(self.host.connection().handle)

@@ -29,9 +29,14 @@ class Cargo:
         self._store = store
         self._prefix = f"{owner.token}{next(_numbers)}-"
         self._sent: list[str] = []
+        self._keep = ""
 
-    def carry(self, spec: MachineSpec, files: Files) -> Files:
-        """Copy the files to the host; return their names there. Raises ConfigError, InfrastructureError."""
+    def carry(self, spec: MachineSpec, files: Files, *, keep: str = "") -> Files:
+        """Copy the files to the host; return their names there. Raises ConfigError, InfrastructureError.
+
+        Disks whose names begin with `keep` stay there.
+        """
+        self._keep = keep
         primary = files.primary
         if primary is not None:
             base = spec.primary.path if isinstance(spec.primary, DiskImage) else None
@@ -53,7 +58,9 @@ class Cargo:
         path = Path(disk.path)
         if base is not None:
             self._rebase(path, base)
-        return replace(disk, path=self._send(path, name).path)
+        if self._keep:
+            return replace(disk, path=self._store.send(path, self._keep + name).path)
+        return replace(disk, path=self.send(path, name).path)
 
     def _medium(self, spec: MachineSpec, medium: Named | None) -> Named | None:
         if medium is None or not isinstance(spec.medium, LiveIso):
@@ -61,12 +68,13 @@ class Cargo:
         if medium.file.format == "raw":
             return replace(medium, path=Path(self._image(spec.medium.path).path))
         self._rebase(medium.path, spec.medium.path)
-        return replace(medium, path=Path(self._send(medium.path, "medium").path))
+        return replace(medium, path=Path(self.send(medium.path, "medium").path))
 
     def _optional(self, path: Path | None, name: str) -> Path | None:
-        return None if path is None else Path(self._send(path, name).path)
+        return None if path is None else Path(self.send(path, name).path)
 
-    def _send(self, path: Path, name: str) -> Volume:
+    def send(self, path: Path, name: str) -> Volume:
+        """Copy a file to the host until `close`."""
         self._sent.append(f"{self._prefix}{name}")
         return self._store.send(path, self._sent[-1])
 

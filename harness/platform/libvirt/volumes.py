@@ -107,6 +107,18 @@ class Store:
                     stream.abort()
                 raise
 
+    def names(self) -> list[str]:
+        """Return the names of all files."""
+        with translated("listing the host's files"):
+            return [str(name) for name in self._pool.listVolumes()]
+
+    def copy(self, source: str, name: str) -> Volume:
+        """Copy a file on the host itself. Raises InfrastructureError."""
+        with translated(f"copying {source} on the host"):
+            old = self._pool.storageVolLookupByName(source)
+            xml = _volume_xml(name, int(old.info()[1]), self._owner)
+            return Volume(name, str(self._pool.createXMLFrom(xml, old, 0).path()))
+
     def receive(self, name: str, target: Path) -> None:
         """Copy a file of the host into `target`. Raises InfrastructureError."""
         with translated(f"copying {name} from the host"), target.open("wb") as file:

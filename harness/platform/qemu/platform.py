@@ -90,6 +90,9 @@ class QemuPlatform:
     def private_network(self) -> HubNetwork:
         return HubNetwork()
 
+    def why_not_connect(self) -> str:
+        return ""
+
     def capacity(self) -> Capacity:
         return Capacity(host.total_memory(), host.available_memory(), host.cpus())
 

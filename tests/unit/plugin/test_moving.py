@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fleets import GIB, StandInHost, fleet
+from plan_samples import a_plan
 
 from harness.platform import fleet as fleet_module
 from kola.plugin import reservations as module
+from kola.plugin.needs import refusing_hosts
 from kola.plugin.reservations import Reservations
 from kola.schedule.need import Need
 from kola.schedule.resources import Resources
@@ -103,3 +107,27 @@ def test_a_test_without_machines_stays_where_it_is(ours: Reservations) -> None:
     with ours.reserve("test", Need()) as reservation:
         reservation.move("host-lost")
         assert (reservation.refused, reservation.host) == ("", None)
+
+
+class Apart(StandInHost):
+    def why_not_connect(self) -> str:
+        return "no private network"
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "expected"),
+    [
+        (("new_machine", "machine"), frozenset()),
+        (("new_machine", "machines"), frozenset({key("a")})),
+        (("tmp_path",), frozenset()),
+    ],
+)
+def test_machines_on_one_network_avoid_hosts_without_one(
+    fixtures: tuple[str, ...], expected: frozenset[str], tmp_path: Path
+) -> None:
+    item: Any = SimpleNamespace(
+        fixturenames=fixtures, iter_markers=lambda name: [], location=("", 1, ""), path=Path("test.py")
+    )
+    pool = fleet(a=Apart(), b=StandInHost())
+    assert refusing_hosts(item, a_plan(tmp_path), pool) == expected
+    assert refusing_hosts(item, a_plan(tmp_path), fleet(a=Apart(), b=Apart())) == frozenset()
