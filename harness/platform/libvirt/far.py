@@ -8,6 +8,7 @@ here keeps, and each clone gets a copy.
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from harness.errors import InfrastructureError
 from harness.machine.boot import PRIMARY
 from harness.machine.spec import MachineSpec
 from harness.platform.libvirt.given import Files
-from harness.platform.libvirt.owners import scratch_prefix
 from harness.platform.libvirt.remote import Cargo
 from harness.platform.libvirt.volumes import Store
 from harness.platform.parts.diskargs import DiskFile
@@ -24,10 +24,12 @@ from harness.platform.parts.monitor import Monitor
 from harness.platform.parts.storage import MemoryFile
 from harness.util.deadline import Deadline
 from harness.util.jsonfile import JsonFile
+from harness.util.locks import exclusive
 from harness.util.process import run_tool
 
 RECORD = "far.json"
 _TEMPLATE = "template-"
+_IDENTITY = ".far"
 _NODE = "kola-state"
 _JOB = "kola-state-job"
 _TAG = "kola"
@@ -56,6 +58,7 @@ class FarTemplate:
         return [self.memory.name, *(disk.name for disk in self.disks)]
 
 
+_IDENTITY_FORMAT = JsonFile(str, "the number of a cache")
 _FORMAT = JsonFile(FarTemplate, "a record of a template on another host")
 
 
@@ -65,8 +68,18 @@ def obstacle(spec: MachineSpec) -> str:
 
 
 def prefix_of(home: Path) -> str:
-    """Return the beginning of the names of a template's files: they tell this host and the template."""
-    return f"{_TEMPLATE}{scratch_prefix()}{home.name}-"
+    """Return the beginning of the names of a template's files: they tell the cache here, and the template."""
+    return f"{_prefix(home.parent)}{home.name}-"
+
+
+def _prefix(templates: Path) -> str:
+    """Return the beginning of the names of all files of a cache, whose number is made when first needed."""
+    known = templates / _IDENTITY
+    if not known.exists():
+        with exclusive(known.with_suffix(".lock"), deadline=Deadline(30)):
+            if not known.exists():
+                _IDENTITY_FORMAT.write(known, secrets.token_hex(6))
+    return f"{_TEMPLATE}{_IDENTITY_FORMAT.read(known)}-"
 
 
 def read(home: Path) -> FarTemplate:
@@ -93,35 +106,47 @@ def begin(spec: MachineSpec, files: Files, cargo: Cargo, store: Store, home: Pat
 def clone(spec: MachineSpec, files: Files, cargo: Cargo, source: Path, workplace: Path) -> Files:
     """Add RAM and disks of a clone: overlays of the template's."""
     template = read(source)
-    overlays = []
-    for number, disk in enumerate(template.disks):
-        overlay = workplace / f"overlay{number}"
-        words = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-b", disk.path, "-F", disk.format]
-        run_tool([*words, str(overlay), str(disk.size)])
-        overlays.append(cargo.send(overlay, overlay.name).path)
+    paths = [cargo.send(overlay, overlay.name).path for overlay in _overlays(template, workplace)]
     memory = MemoryFile(Path(template.memory.path), shared=False)
-    return replace(_with_disks(spec, files, overlays, ["qcow2"] * len(overlays)), memory=memory)
+    return replace(_with_disks(spec, files, paths), memory=memory)
 
 
-def continued(spec: MachineSpec, files: Files, store: Store, source: Path, home: Path) -> Files:
-    """Add RAM and disks of a machine that goes on from a template and is frozen again: copies."""
+def continued(
+    spec: MachineSpec, files: Files, store: Store, source: Path, home: Path, workplace: Path
+) -> Files:
+    """Add RAM and disks of a machine that goes on from a template and is frozen again.
+
+    RAM is a copy. Disks are overlays: a template whose base is gone does not resume, and is made anew.
+    """
     template, prefix = read(source), prefix_of(home)
     store.remove([name for name in store.names() if name.startswith(prefix)])
+    memory = store.copy(template.memory.name, f"{prefix}ram")
+    sent = [store.send(overlay, prefix + overlay.name) for overlay in _overlays(template, workplace)]
+    disks = tuple(
+        FarDisk(volume.name, volume.path, "qcow2", old.size)
+        for volume, old in zip(sent, template.disks, strict=True)
+    )
+    ram = replace(template.memory, name=memory.name, path=memory.path)
+    _FORMAT.write(home / RECORD, FarTemplate(ram, disks))
+    files = _with_disks(spec, files, [volume.path for volume in sent])
+    return replace(files, memory=MemoryFile(Path(memory.path), shared=True))
 
-    def copy(disk: FarDisk) -> FarDisk:
-        made = store.copy(disk.name, prefix + disk.name.removeprefix(prefix_of(source)))
-        return replace(disk, name=made.name, path=made.path)
 
-    new = FarTemplate(copy(template.memory), tuple(copy(disk) for disk in template.disks))
-    _FORMAT.write(home / RECORD, new)
-    paths = [disk.path for disk in new.disks]
-    files = _with_disks(spec, files, paths, [disk.format for disk in new.disks])
-    return replace(files, memory=MemoryFile(Path(new.memory.path), shared=True))
+def _overlays(template: FarTemplate, workplace: Path) -> list[Path]:
+    """Make overlays of a template's disks, which are not here."""
+    made = []
+    for number, disk in enumerate(template.disks):
+        made.append(workplace / f"overlay{number}")
+        words = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-b", disk.path, "-F", disk.format]
+        run_tool([*words, str(made[-1]), str(disk.size)])
+    return made
 
 
 def reap(store: Store, templates: Path) -> None:
-    """Remove the files of this host's templates that are not in `templates` any more."""
-    start = f"{_TEMPLATE}{scratch_prefix()}"
+    """Remove the files of this cache's templates that are not in `templates` any more."""
+    if not (templates / _IDENTITY).exists():
+        return
+    start = _prefix(templates)
     for name in store.names():
         key = name.removeprefix(start).partition("-")[0]
         if name.startswith(start) and not (templates / key).is_dir():
@@ -167,14 +192,15 @@ def _all(files: Files) -> list[DiskFile]:
     return [*([] if files.primary is None else [files.primary]), *files.disks]
 
 
-def _with_disks(spec: MachineSpec, files: Files, paths: list[str], formats: list[str]) -> Files:
-    (primary, *others), (first, *rest) = paths, formats
+def _with_disks(spec: MachineSpec, files: Files, paths: list[str]) -> Files:
+    """Add disks whose files, all overlays, are on the host."""
+    first, *others = paths
     return replace(
         files,
-        primary=DiskFile(-1, first, spec.primary_disk, spec.boot_index(PRIMARY), primary),
+        primary=DiskFile(-1, "qcow2", spec.primary_disk, spec.boot_index(PRIMARY), first),
         disks=tuple(
-            DiskFile(-1, format, disk.options, spec.boot_index(f"disk{number}"), path)
-            for number, (disk, path, format) in enumerate(zip(spec.disks, others, rest, strict=True), start=1)
+            DiskFile(-1, "qcow2", disk.options, spec.boot_index(f"disk{number}"), path)
+            for number, (disk, path) in enumerate(zip(spec.disks, others, strict=True), start=1)
         ),
     )
 

@@ -156,7 +156,7 @@ class LibvirtInstance(QemuMachine):
             files = cargo.carry(self._spec, files)
             if target is None:
                 return far.clone(self._spec, files, cargo, source.directory, place.files)
-            return far.continued(self._spec, files, store, source.directory, target.directory)
+            return far.continued(self._spec, files, store, source.directory, target.directory, place.files)
 
     def _run(self, deadline: Deadline) -> None:
         ask("starting the guest", self._domain.resume, deadline=deadline, cause="qemu-exited")

@@ -99,11 +99,13 @@ def test_a_clone_has_overlays_of_its_own_and_they_go(host: Host) -> None:
     assert set(host.pool.files) == before
 
 
-def test_a_template_that_goes_on_from_another_has_copies(host: Host) -> None:
+def test_a_template_that_goes_on_from_another_has_files_of_its_own(host: Host) -> None:
     old, new = host.template("0123"), host.here / "4567"
     new.mkdir()
     host.pool.files[far.read(old).memory.name].data = b"ram"
-    files = far.continued(host.spec, BARE, host.store, old, new)
+    place = host.here / "place"
+    place.mkdir()
+    files = far.continued(host.spec, BARE, host.store, old, new, place)
     template = far.read(new)
     assert set(template.names).isdisjoint(far.read(old).names)
     assert host.pool.files[template.memory.name].data == b"ram"
@@ -113,15 +115,15 @@ def test_a_template_that_goes_on_from_another_has_copies(host: Host) -> None:
 def test_files_of_templates_that_are_gone_here_are_removed_there(host: Host) -> None:
     home = host.template("0123")
     kept = host.template("4567")
-    host.pool.files["template-other-host-0123-ram"] = host.pool.files[far.read(home).memory.name]
+    host.pool.files["template-0123456789ab-0123-ram"] = host.pool.files[far.read(home).memory.name]
     far.reap(host.store, host.here)
     assert set(far.read(home).names) <= set(host.pool.files)
     (home / far.RECORD).unlink()
     home.rmdir()
     far.reap(host.store, host.here)
-    assert [name for name in host.pool.files if f"-{home.name}-" in name and "other" not in name] == []
+    assert [name for name in host.pool.files if f"-{home.name}-" in name and "6789ab" not in name] == []
     assert set(far.read(kept).names) <= set(host.pool.files)
-    assert "template-other-host-0123-ram" in host.pool.files
+    assert "template-0123456789ab-0123-ram" in host.pool.files
 
 
 class Monitor:
