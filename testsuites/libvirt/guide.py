@@ -189,7 +189,13 @@ def _remove_pools(virsh: Virsh, before: set[str]) -> None:
 def _run(command: list[str], *, timeout: float = 300, input: str | None = None) -> str:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, check=False, input=input
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            input=input,
         )
     except subprocess.TimeoutExpired:
         raise InfrastructureError(
