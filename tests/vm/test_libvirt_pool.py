@@ -184,9 +184,10 @@ def test_with_no_host_left_the_run_ends_with_that_cause(
 def test_machines_of_another_host_are_clones_of_a_template_there(
     reference: Path, host: Callable[..., Daemon], tmp_path: Path
 ) -> None:
-    far = host(5, ssh=True)
-    uri = ("-p", "libvirt", "--libvirt-uri", far.uri)
-    outcome = kola_run(reference, tmp_path / "out", *uri, "misc.coredump", "nestos.users.shells")
+    far, pool = host(5, ssh=False), tmp_path / "pool.toml"
+    pool.write_text(f'[[hosts]]\nuri = "{far.uri}"\nssh = "{far.ssh}"\n')
+    words = ("-p", "libvirt", "--hosts", str(pool), "misc.coredump", "nestos.users.shells")
+    outcome = kola_run(reference, tmp_path / "out", *words)
     keys = {name.split("-")[2] for name in volumes(far) if name.startswith("template-")}
     for key in keys:  # this daemon never comes back
         shutil.rmtree(templates.templates_home() / key)
