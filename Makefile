@@ -30,6 +30,7 @@ mutants: reference
 	$(BIN)/pytest -q tests/mutants/test_mutants.py
 
 # The platform libvirt: its packages, without services, and libvirt-python; then its tests on daemons of their own.
+# Tests of a pool start an sshd of their own; that of the host stays off.
 LIBVIRT := libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-daemon-system-sysv \
 	libvirt-clients libvirt-dev pkg-config gcc netcat-openbsd dnsmasq-base virtinst openssh-server
 
@@ -46,7 +47,9 @@ libvirt-host: $(VENV)/.ready
 	        $(SUDO) chmod 755 $$policy; made=yes; }; \
 	    $(SUDO) apt-get update -q >/dev/null; \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing >/dev/null; \
-	    status=$$?; [ -z "$$made" ] || $(SUDO) rm $$policy; exit $$status; \
+	    status=$$?; [ -z "$$made" ] || $(SUDO) rm $$policy; \
+	    case "$$missing" in *openssh-server*) $(SUDO) systemctl -q disable ssh 2>/dev/null ;; esac; \
+	    exit $$status; \
 	fi
 	$(BIN)/python -c 'import libvirt' 2>&- || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,libvirt]'
 
