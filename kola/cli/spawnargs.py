@@ -67,7 +67,7 @@ def add_hardware(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         type=whole(1, 4096, "a number of CPUs"),
         default=1,
         metavar="N",
-        help="CPUs (1)",
+        help="number of CPUs (1)",
     )
     group.add_argument(
         "--firmware", dest="qemu_firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure"

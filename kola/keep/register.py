@@ -14,7 +14,6 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.util.jsonfile import JsonFile
-from harness.util.language import tr
 from harness.util.paths import state_root
 from harness.util.process_records import ProcessRecords, Record
 from harness.util.suggest import did_you_mean
@@ -49,7 +48,7 @@ def find(name: str | None) -> Kept:
     """Return the machine of this name; the youngest for None and `latest`. Raises ConfigError."""
     machines = kept_machines()
     if not machines:
-        raise ConfigError(tr("no machine is kept"), hint=tr("start one with kola spawn"))
+        raise ConfigError("no machine is kept", hint="start one with kola spawn")
     if name is None or name == LATEST:
         return machines[-1]
     for machine in machines:
@@ -57,7 +56,7 @@ def find(name: str | None) -> Kept:
             return machine
     names = [machine.name for machine in machines]
     raise ConfigError(
-        tr("there is no machine {name}", name=repr(name)),
+        f"there is no machine {name!r}",
         hint=did_you_mean(name, names) or f"kept: {', '.join(names)}",
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
 
-from harness.util.language import tr
+from harness.util.language import localized, tr
 from kola.cases.model import Verdict
 from kola.report.result import TestResult
 from kola.report.telling import plain
@@ -123,14 +123,15 @@ def _under(parent: TestResult, sub: TestResult) -> TestResult:
 def _explanation(result: TestResult) -> list[str]:
     match result.verdict:
         case Verdict.PASS | Verdict.SKIP:
-            return plain(result.reason).splitlines()
+            return localized(plain(result.reason)).splitlines()
         case Verdict.FLAKY:
             return [passed_at_last(result)]
         case Verdict.WARN | Verdict.FAIL:
             reason, output = (plain(text).splitlines() for text in (result.reason, result.output))
             head = headline(result)
             said = _common_start(reason, output)
-            return [*reason, *([head] if head else []), *_tail(output[said:])]
+            shown = localized("\n".join(reason)).splitlines()
+            return [*shown, *([head] if head else []), *_tail(output[said:])]
 
 
 def _common_start(reason: list[str], output: list[str]) -> int:
