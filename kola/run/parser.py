@@ -117,12 +117,20 @@ class Parser(argparse.ArgumentParser):
         unknown = next((word for word in extra if word.startswith("-") and word != "-"), None)
         if unknown is not None:
             name = unknown.partition("=")[0]
-            self.error(f"unknown option {_cut(name)}" + self._suggestion(name))
+            self._refuse(name)
         if extra and not hasattr(parsed, "patterns"):
             self.error(f"unexpected argument {_cut(extra[0])!r}")
         if extra:
             parsed.patterns = [*parsed.patterns, *extra]
         return parsed
+
+    def _refuse(self, name: str) -> NoReturn:
+        """Raise ConfigError for an option that the command does not have."""
+        from kola.run.goflags import INSTEAD
+
+        if name in INSTEAD:
+            raise ConfigError(f"{self.prog} does not have the Go kola's {name}", hint=INSTEAD[name])
+        self.error(f"unknown option {_cut(name)}" + self._suggestion(name))
 
     def error(self, message: str) -> NoReturn:
         message = _SPELLED_OUT.sub("", message).replace(

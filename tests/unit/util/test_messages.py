@@ -107,8 +107,8 @@ def test_an_error_is_in_the_language_of_the_locale() -> None:
         2,
         "kola：错误：未知命令 'rnu'\n  提示: 是否想输入 run？\n",
     )
-    for language in ("C", "en_US.UTF-8", "de_DE.UTF-8", "nonsense"):
-        plain = kola("rnu", LANG=language)
+    for locale in ("C", "en_US.UTF-8", "de_DE.UTF-8", "nonsense"):
+        plain = kola("rnu", LANG=locale)
         assert plain.stderr == "kola: error: unknown command 'rnu'\n  hint: did you mean run?\n"
     assert kola("rnu", LANG="zh_CN.UTF-8", LC_ALL="C").stderr == plain.stderr
 
