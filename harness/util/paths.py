@@ -13,6 +13,8 @@ _OFTEN_READ_ONLY = frozenset({"reference"})
 _IN_USE = frozenset({"scratch"})
 _ELSEWHERE = "set XDG_CACHE_HOME to a directory of yours"
 
+_ANOTHER_STATE = "set XDG_STATE_HOME to a directory of yours"
+
 
 def cache_root() -> Path:
     """Return `$XDG_CACHE_HOME/kola`, by default `~/.cache/kola` (XDG Base Directory Specification).
@@ -41,8 +43,25 @@ def state_root() -> Path:
     except RuntimeError:
         raise ConfigError(
             "this user has no home directory for kept machines",
-            hint="set XDG_STATE_HOME to a directory of yours",
+            hint=_ANOTHER_STATE,
         ) from None
+
+
+def require_state() -> Path:
+    """Return the state directory, created if missing.
+
+    Raises ConfigError when this user cannot write to it.
+    """
+    root = state_root()
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the state directory cannot be used: {error.strerror}", file=root, hint=_ANOTHER_STATE
+        ) from None
+    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigError("the state directory cannot be used: not writable", file=root, hint=_ANOTHER_STATE)
+    return root
 
 
 def require_cache() -> Path:

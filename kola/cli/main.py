@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 COMPLETION = "_ARGCOMPLETE"
 """The variable with which a shell's completion asks for words instead of the command."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+"""The errors of a disk, which may be met at any place and need no traceback."""
 
 _HELP_WIDTH = 16
 
@@ -57,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return streams.finish(OK)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _complain(tr("kola: cannot write: {error}", error=error))
+        return FAILED
 
 
 def _complain(message: str) -> None:

@@ -8,6 +8,7 @@ import selectors
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import termios
@@ -164,8 +165,11 @@ def _relay(connection: socket.socket, keys: int) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         _watch(selector, keys)
+        _watch_reader(selector)
         while True:
             for ready, _ in selector.select():
+                if ready.fileobj == 1:
+                    return
                 if ready.fileobj is connection:
                     shown = connection.recv(65536)
                     if not shown:
@@ -186,6 +190,12 @@ def _watch(selector: selectors.BaseSelector, keys: int) -> None:
         selector.register(keys, selectors.EVENT_READ)
 
 
+def _watch_reader(selector: selectors.BaseSelector) -> None:
+    """Watch a pipe on standard output: it becomes ready when its reader is gone (poll(2): POLLERR)."""
+    if stat.S_ISFIFO(os.fstat(1).st_mode):
+        selector.register(1, selectors.EVENT_READ)
+
+
 def _write(data: bytes) -> None:
     while data:
         data = data[os.write(1, data) :]
@@ -198,11 +208,20 @@ def _raw(terminal: int) -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(terminal)
+    ends = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         tty.setraw(terminal, termios.TCSADRAIN)  # what was typed ahead is kept
         yield
     finally:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        with contextlib.suppress(termios.error):  # a terminal that is gone
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        for number, handler in ends.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End by an exception, so that the terminal gets its mode back."""
+    raise SystemExit(128 + number)
 
 
 @contextmanager

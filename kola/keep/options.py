@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,7 +99,7 @@ def _network_boot(file: str, directory: Path | None) -> NetworkBoot:
     """
     if "://" in file:
         return NetworkBoot(file)
-    path = (directory or Path.cwd()) / file
+    path = Path(os.path.normpath((directory or Path.cwd()) / file))
     if not path.is_file():
         raise ConfigError("no such file", file=path, hint="--netboot takes the path in --netboot-dir")
     served = directory or path.parent

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
 
+from harness.util.ansi import is_dumb
 from harness.util.language import localized, tr
 from kola.cases.model import Verdict
 from kola.report.result import TestResult
@@ -35,9 +36,7 @@ class Palette:
         """Return colours only on a terminal that supports them, and when NO_COLOR (no-color.org) is not
         set.
         """
-        return cls(
-            out.isatty() and not environ.get("NO_COLOR") and environ.get("TERM", "") not in ("", "dumb")
-        )
+        return cls(out.isatty() and not environ.get("NO_COLOR") and not is_dumb(environ))
 
     def verdict(self, verdict: Verdict, text: str | None = None) -> str:
         return self._paint(_CODES[verdict], text if text is not None else verdict.value)

@@ -11,7 +11,7 @@ from harness.errors import ConfigError
 from harness.machine.sessions import Access
 from harness.machine.ssh import SshKey
 from harness.platform.choose import LIBVIRT, NAMES, choose
-from harness.util.paths import require_cache
+from harness.util.paths import require_cache, require_state
 from kola.cases.catalog import Catalog, find_tests, own_root
 from kola.cases.external import Discovery, discover
 from kola.cases.model import TestInfo
@@ -166,5 +166,7 @@ def _refuse(options: RunOptions) -> None:
             "--ssh-on-test-failure needs a terminal, and standard input is none",
             hint="--keep-on-failure keeps the machine for kola ssh, terminal or not",
         )
+    if options.keep_on_failure or options.ssh_on_test_failure:
+        require_state()
     if options.allow_rerun_success and not options.rerun:
         raise ConfigError("--allow-rerun-success is about --rerun", hint="add --rerun")
