@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.util.language import localized
 from kola.cases.catalog import find_tests, own_root
 from kola.run.options import UPGRADE, SelectionOptions, SubjectOptions
 from kola.run.selection import UPGRADE_BANK, roots_from
@@ -46,6 +47,7 @@ class Completer:
             found = self.words(parser, parsed_args)
         except (HarnessError, OSError):
             return {}
+        found = {word: localized(text) for word, text in found.items()}
         if not self.listed:
             return found
         before, comma, last = prefix.rpartition(_LISTED)

@@ -177,6 +177,14 @@ def test_zsh_gets_a_text_for_each_word() -> None:
     )
 
 
+def test_texts_beside_the_words_are_in_the_users_language() -> None:
+    chinese = {**os.environ, "LANGUAGE": "zh_CN", "PYTHONIOENCODING": "utf-8"}
+    assert completed("kola rer", shell="zsh", env=chinese).stdout == "rerun:再次运行上次失败的测试"
+    assert (
+        completed("kola run --no-n", shell="zsh", env=chinese).stdout == "--no-net:排除需要访问互联网的测试"
+    )
+
+
 def test_help_and_completion_import_nothing_heavy() -> None:
     code = (
         "import sys; from kola.cli import commands, complete\n"
