@@ -19,6 +19,10 @@ CATALOGUES = Path(__file__).parents[1] / "locale"
 
 _HOLE = re.compile(r"\{(\w+)\}")
 _FEWEST_LETTERS = 5
+_LONGEST = 1000
+"""Characters of the longest text that is looked for; what is longer is no message of ours."""
+_DEEPEST = 8
+"""Levels of messages within messages."""
 _VALUES = {"count": r"(\d+)", "kind": r"(\S+)"}
 _BESIDE = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9/]|[A-Za-z0-9/][\u4e00-\u9fff]")
 _JOINTS = (("; ", "；"), (": ", "："))
@@ -62,7 +66,7 @@ class _Form:
         pieces[1::2] = (_VALUES.get(name, "(.*?)") for name in names)
         return cls("".join(pieces), tuple(names), max(texts, key=len), translation)
 
-    def applied(self, text: str) -> str | None:
+    def applied(self, text: str, depth: int) -> str | None:
         """Return the translation with the values that stand in the text, or None for another message."""
         if self.longest not in text:
             return None
@@ -71,7 +75,7 @@ class _Form:
             return None
         values = dict(zip(self.names, found.groups(), strict=True))
         parts = _HOLE.split(self.translation)
-        parts[1::2] = [_value(values.get(name, "")) for name in parts[1::2]]
+        parts[1::2] = [_value(values.get(name, ""), depth) for name in parts[1::2]]
         return functools.reduce(_joined, parts)
 
 
@@ -99,29 +103,31 @@ def _catalogue() -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, CATALOGUES, class_=_Catalogue, fallback=True)
 
 
-def _found(text: str) -> str | None:
+def _found(text: str, depth: int = 0) -> str | None:
     """Return the translation of a message that the catalogue has, or None."""
     catalogue = _catalogue()
     assert isinstance(catalogue, _Catalogue)
     inner = text.strip()
-    if not inner:
+    if not 0 < len(inner) <= _LONGEST:
         return None
     translated = catalogue.gettext(inner)
     if translated == inner:
-        translated = next((said for form in catalogue.forms if (said := form.applied(inner))), "")
+        translated = next((said for form in catalogue.forms if (said := form.applied(inner, depth))), "")
     before, after = text[: text.index(inner)], text[text.index(inner) + len(inner) :]
     return f"{before}{translated}{after}" if translated else None
 
 
-def _sentence(text: str) -> str:
+def _sentence(text: str, depth: int = 0) -> str:
     """Translate a message, or else its parts around a semicolon or a colon."""
-    whole = _found(text)
+    if len(text) > _LONGEST or depth > _DEEPEST:
+        return text
+    whole = _found(text, depth)
     if whole is not None:
         return whole
     for joint, there in _JOINTS:
         left, found, right = text.partition(joint)
         if found:
-            said = (_value(left), _value(right))
+            said = (_value(left, depth), _value(right, depth))
             return there.join(said) if said != (left, right) else text
     return text
 
@@ -132,5 +138,5 @@ def _joined(left: str, right: str) -> str:
     return f"{left} {right}" if meets else left + right
 
 
-def _value(text: str) -> str:
-    return _sentence(text) if " " in text.strip() else text
+def _value(text: str, depth: int) -> str:
+    return _sentence(text, depth + 1) if " " in text.strip() else text

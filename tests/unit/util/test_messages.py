@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -176,6 +177,17 @@ def test_columns_of_help_line_up_in_chinese(columns: str) -> None:
 def rows(text: str) -> list[str]:
     """The lines of flags with a text beside them."""
     return [line for line in text.splitlines() if re.match(r"  -\S.*?\S\s{2,}\S", line)]
+
+
+@pytest.mark.usefixtures("chinese")
+@pytest.mark.parametrize(
+    "piece", ["x", "unit a has failed; ", "a: ", "1 MiB of memory are needed, ", "{count} "]
+)
+def test_noise_of_any_length_is_left_alone_in_no_time(piece: str) -> None:
+    began = time.process_time()
+    for length in (990, 100_000):
+        localized((piece * length)[:length])
+    assert time.process_time() - began < 20
 
 
 def test_without_a_catalogue_a_message_stays() -> None:
