@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 from pathlib import Path
@@ -56,12 +57,16 @@ def require_state() -> Path:
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise ConfigError(
-            f"the state directory cannot be used: {error.strerror}", file=root, hint=_ANOTHER_STATE
-        ) from None
+        raise unusable_state(root, error) from None
     if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
-        raise ConfigError("the state directory cannot be used: not writable", file=root, hint=_ANOTHER_STATE)
+        raise unusable_state(root, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     return root
+
+
+def unusable_state(root: Path, error: OSError) -> ConfigError:
+    """Return the error for a state directory in which this user cannot keep machines."""
+    why = f"the state directory cannot be used: {error.strerror}"
+    return ConfigError(why, file=root, hint=_ANOTHER_STATE)
 
 
 def require_cache() -> Path:

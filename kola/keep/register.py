@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.util.jsonfile import JsonFile
-from harness.util.paths import state_root
+from harness.util.paths import state_root, unusable_state
 from harness.util.process_records import ProcessRecords, Record
 from harness.util.suggest import did_you_mean
 from kola.keep.record import Kept
@@ -35,12 +35,14 @@ def kept_machines() -> list[Kept]:
     Raises ConfigError.
     """
     root = machines_root()
-    if not root.is_dir():
-        return []
-    records = _records(root, owner=os.getpid())
-    with records.locked() as others:
-        found = _machines(others)
-        _reap(root, found)
+    try:
+        if not root.is_dir():
+            return []
+        with _records(root, owner=os.getpid()).locked() as others:
+            found = _machines(others)
+            _reap(root, found)
+    except PermissionError as error:  # another user's, as after `sudo -E`
+        raise unusable_state(root, error) from None
     return found
 
 

@@ -189,7 +189,7 @@ def test_a_devshell_has_the_work_directory_and_a_display(desk: Desk, tmp_path: P
             screen.expect("shot.png")
             assert screen.end(seconds=60) == 0
         assert (tmp_path / "shot.png").read_bytes().startswith(b"\x89PNG")
-        shell.type("exit\r")
+        shell.type("exit 0\r")
         assert shell.end(seconds=60) == 0
     assert desk.ps() == []
 
