@@ -11,7 +11,7 @@ from harness.errors import ConfigError
 from harness.machine.boot import DiskImage
 from harness.platform.base import SCALE_VARIABLE
 from harness.platform.choose import choose_fleet
-from harness.util.language import tr
+from harness.util.language import localized
 from kola.cli import streams
 from kola.cli.handover import HandOver
 from kola.cli.session import run_pytest
@@ -45,9 +45,7 @@ def run_tests(options: RunOptions) -> int:
     recorder = handed.recorder
     if recorder is None or recorder.run is None:
         if status == pytest.ExitCode.USAGE_ERROR:
-            raise ConfigError(
-                tr("pytest refused its arguments, as said above"), hint=tr("look at --pytest-args")
-            )
+            raise ConfigError("pytest refused its arguments, as said above", hint="look at --pytest-args")
         return 1
     if options.verify_clones:
 
@@ -62,4 +60,4 @@ def run_tests(options: RunOptions) -> int:
 
 
 def _tell(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    print(localized(message), file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from harness.util.language import localized, tr
 from kola.run.argtypes import path
 from kola.run.parser import Switch
 
@@ -51,16 +52,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _lines(answer: Answer) -> Iterator[str]:
     where = f" on {answer.host}" if answer.host else ""
-    yield f"{answer.name}{where}: {'ready' if answer.ready else 'not ready'}"
+    yield f"{answer.name}{where}: {tr('ready') if answer.ready else tr('not ready')}"
     if answer.ready:
         if answer.room:
-            yield f"  room: {answer.room}"
-        yield f"  accelerator: {answer.accelerator}"
-        yield f"  offers: {', '.join(answer.offers)}"
+            yield "  " + tr("room: {room}", room=localized(answer.room))
+        yield "  " + tr("accelerator: {name}", name=localized(answer.accelerator))
+        yield "  " + tr("offers: {features}", features=", ".join(map(localized, answer.offers)))
     for feature, reason in answer.refuses.items():
-        yield f"  refuses {feature}: {reason}"
+        yield "  " + tr("refuses {feature}: {reason}", feature=localized(feature), reason=localized(reason))
     for one in answer.missing:
-        yield f"  missing: {one.name}{'' if one.essential else ' (optional)'}"
-        yield f"    {one.hint}"
+        lacking = tr("missing: {name}") if one.essential else tr("missing: {name} (optional)")
+        yield "  " + lacking.format(name=localized(one.name))
+        yield f"    {localized(one.hint)}"
     if answer.error:
-        yield f"  {answer.error}"
+        yield f"  {localized(answer.error)}"

@@ -212,8 +212,8 @@ def add_parent_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_host_arguments(group: argparse._ArgumentGroup, *, tags: bool = True) -> None:
-    """Add the flags for the daemons of `-p libvirt`; with `tags` that for a choice among them."""
+def add_host_arguments(group: argparse._ArgumentGroup, *, all_flags: bool = True) -> None:
+    """Add the flags for the daemons of `-p libvirt`, or only those that name daemons."""
     group.add_argument(
         "--libvirt-uri",
         action="append",
@@ -222,14 +222,15 @@ def add_host_arguments(group: argparse._ArgumentGroup, *, tags: bool = True) -> 
         help="with -p libvirt: the daemon (qemu:///system for root, else qemu:///session; repeatable)",
     )
     group.add_argument("--hosts", type=path, metavar="FILE", help="with -p libvirt: the hosts in this file")
-    if tags:
-        group.add_argument(
-            "--host-tag",
-            action="append",
-            default=[],
-            metavar="TAG",
-            help="with --hosts: only hosts with this tag (repeatable)",
-        )
+    if not all_flags:
+        return
+    group.add_argument(
+        "--host-tag",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="with --hosts: only hosts with this tag (repeatable)",
+    )
     group.add_argument(
         "--libvirt-network",
         metavar="NAME",
@@ -256,17 +257,7 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="CPUs of each machine",
     )
-    qemu.add_argument("--qemu-multipath", action=Switch, help="primary disk on two paths")
-    qemu.add_argument("--qemu-native-4k", action=Switch, help="4096-byte sectors")
-    qemu.add_argument("--qemu-512e", action=Switch, help="512-byte sectors on a 4096-byte disk")
-    qemu.add_argument("--qemu-nvme", action=Switch, help="primary disk on NVMe")
-    qemu.add_argument(
-        "--qemu-swtpm",
-        "--no-qemu-swtpm",
-        action=Switch,
-        default=True,
-        help="a TPM where swtpm is installed",
-    )
+    add_disk_options(qemu)
     qemu.add_argument(
         "--qemu-bind-ro",
         action="append",
@@ -310,6 +301,17 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     live.add_argument("--inst-insecure", action=Switch, help="install images by URL without a signature")
     live.add_argument(
         "--pxe-kargs", default="", metavar="ARGS", help="add these kernel arguments to network boots"
+    )
+
+
+def add_disk_options(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of `kola run` for the primary disk and the TPM."""
+    group.add_argument("--qemu-multipath", action=Switch, help="primary disk on two paths")
+    group.add_argument("--qemu-native-4k", action=Switch, help="4096-byte sectors")
+    group.add_argument("--qemu-512e", action=Switch, help="512-byte sectors on a 4096-byte disk")
+    group.add_argument("--qemu-nvme", action=Switch, help="primary disk on NVMe")
+    group.add_argument(
+        "--qemu-swtpm", "--no-qemu-swtpm", action=Switch, default=True, help="a TPM where swtpm is installed"
     )
 
 

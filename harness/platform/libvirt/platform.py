@@ -31,7 +31,8 @@ URI_VARIABLE = "KOLA_LIBVIRT_URI"
 _DAEMON = "apt-get install libvirt-daemon-driver-qemu libvirt-daemon-system, or make libvirt-host"
 _MEMBERS = "members of the group libvirt may use it; qemu:///session needs no group"
 _BARRED = ("Permission denied", "authentication", "access denied")
-_TELL_AGAIN = 25  # per cent
+_TELLINGS = 4
+"""Number of messages about the copy of an image."""
 _TOO_OLD = "that of the daemon is {}: use a newer one, or -p qemu"
 
 
@@ -154,10 +155,10 @@ class LibvirtPlatform:
 
         def progress(sent: int, size: int) -> None:
             nonlocal told
-            share = 100 * sent // max(1, size)
-            if share >= told:
-                tell(f"copying {image.path.name} to {self.host.entry.name}: {share} % of {size >> 20} MiB")
-                told = share + _TELL_AGAIN
+            if sent >= told:
+                name = self.host.entry.name
+                tell(f"copying {image.path.name} to {name}: {sent >> 20} of {size >> 20} MiB")
+                told = sent + size // _TELLINGS
 
         remote.image_on(self.host.store(), image.path, progress)
 
