@@ -11,7 +11,7 @@ import pytest
 from harness.errors import ConfigError
 from harness.platform.base import SCALE_VARIABLE
 from harness.platform.choose import choose
-from harness.util.language import tr
+from harness.util.language import localized
 from kola.cli import streams
 from kola.cli.handover import HandOver
 from kola.cli.session import run_pytest
@@ -52,9 +52,7 @@ def _run(options: RunOptions, resolved: Resolved, forks: ForkServer | None) -> i
     recorder = handed.recorder
     if recorder is None or recorder.run is None:
         if status == pytest.ExitCode.USAGE_ERROR:
-            raise ConfigError(
-                tr("pytest refused its arguments, as said above"), hint=tr("look at --pytest-args")
-            )
+            raise ConfigError("pytest refused its arguments, as said above", hint="look at --pytest-args")
         return 1
     if options.verify_clones:
 
@@ -69,4 +67,4 @@ def _run(options: RunOptions, resolved: Resolved, forks: ForkServer | None) -> i
 
 
 def _tell(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    print(localized(message), file=sys.stderr, flush=True)

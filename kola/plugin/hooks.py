@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
+from harness.util.language import localized
 from kola.cases.catalog import own_root
 from kola.plugin import protocol, tables
 from kola.plugin.allure import take_over
@@ -123,7 +124,7 @@ def _options(config: pytest.Config) -> RunOptions:
 
 
 def _tell(message: str) -> None:
-    print(message, file=sys.stderr)
+    print(localized(message), file=sys.stderr)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

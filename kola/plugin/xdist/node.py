@@ -13,6 +13,7 @@ import pytest
 
 from harness.platform import templates
 from harness.platform.choose import choose
+from harness.util.language import localized
 from kola.plugin.keys import PLAN
 from kola.plugin.needs import read_kinds
 from kola.plugin.xdist.scheduler import KolaScheduling
@@ -82,7 +83,7 @@ class _Alarm:
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(localized(text), file=sys.stderr, flush=True)
 
 
 @pytest.hookimpl(optionalhook=True)
