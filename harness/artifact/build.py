@@ -30,7 +30,7 @@ M = TypeVar("M", bound=BaseModel)
 class ImageMeta(BaseModel):
     """An entry of meta.json's `images`."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     path: str
     sha256: str | None = None
@@ -52,7 +52,7 @@ class ImageMeta(BaseModel):
 class BuildMeta(BaseModel):
     """The keys of meta.json that kola reads; other keys are kept unchanged."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     buildid: str
     name: str
@@ -65,7 +65,7 @@ class BuildMeta(BaseModel):
 class BuildEntry(BaseModel):
     """A build listed in builds.json."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     id: str
     arches: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class BuildEntry(BaseModel):
 class BuildIndex(BaseModel):
     """The content of builds.json: the builds, newest first."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     schema_version: str = Field(alias="schema-version")
     builds: tuple[BuildEntry, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 
 import pytest
 
@@ -17,6 +18,7 @@ from kola.cli.handover import HandOver
 from kola.cli.session import run_pytest
 from kola.cli.verify import verify_clones
 from kola.plugin.recorder import Recorder
+from kola.plugin.xdist.forkserver import ForkServer
 from kola.run.options import RunOptions
 from kola.run.resolve import Resolved, resolve
 from kola.schedule.budget import workers
@@ -30,6 +32,16 @@ def run_tests(options: RunOptions) -> int:
     """
     streams.outlive()
     resolved = resolve(options, tell=_tell)
+    tempfile.gettempdir()  # found once for all workers: the search for it writes a file
+    forks = ForkServer.start()  # now that all is imported, and before the first thread
+    try:
+        return _run(options, resolved, forks)
+    finally:
+        if forks is not None:
+            forks.close()
+
+
+def _run(options: RunOptions, resolved: Resolved, forks: ForkServer | None) -> int:
     plan = resolved.plan
     fleet = choose_fleet(plan.platform, plan.arch, plan.hosts, network=plan.libvirt_network)
     scale = max(member.platform.scale for member in fleet.members)
@@ -41,7 +53,7 @@ def run_tests(options: RunOptions) -> int:
     fleet.prepare(DiskImage(plan.image, plan.image_format), _tell)
     count = workers(options.parallel, plan, fleet.members)
     handed = HandOver(resolved, closes=not options.verify_clones)
-    status = run_pytest(handed, count)
+    status = run_pytest(handed, count, forks)
     recorder = handed.recorder
     if recorder is None or recorder.run is None:
         if status == pytest.ExitCode.USAGE_ERROR:
@@ -51,7 +63,7 @@ def run_tests(options: RunOptions) -> int:
 
         def again(sample: Resolved) -> Recorder | None:
             second = HandOver(sample, closes=False, timed=False)
-            run_pytest(second, min(count, len(sample.plan.tests)))
+            run_pytest(second, min(count, len(sample.plan.tests)), forks)
             return second.recorder
 
         verify_clones(recorder, again, resolved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 """The errors of a disk, which may be met at any place and need no traceback."""
 
 _HELP_WIDTH = 16
+_GC_THRESHOLD = 20_000  # most objects of a command live as long as it, so collections find next to nothing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         complete()
     streams.prepare()
+    gc.set_threshold(_GC_THRESHOLD)
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         _require_text(words)
@@ -47,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = commands.load(words[0])
         _require_current_directory()
         args = commands.parser(words[0], command).parse(words[1:])
-        return streams.finish(int(command.run(args)))
+        status = int(command.run(args))
+        gc.freeze()  # the process ends: its last collection would be the longest
+        return streams.finish(status)
     except SystemExit as ended:  # argparse's --help
         return streams.finish(ended.code if isinstance(ended.code, int) else FAILED)
     except ConfigError as error:

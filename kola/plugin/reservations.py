@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -29,13 +28,13 @@ NO_ROOM = "no-room"
 class Reservations:
     """The reservations of one worker.
 
-    `scheduled` means that the parent process has reserved for its tests.
+    `scheduler` is the id of the process that has reserved for its tests; 0 when none has.
     """
 
-    def __init__(self, fleet: Fleet, *, scheduled: bool) -> None:
-        self._scheduled = scheduled
+    def __init__(self, fleet: Fleet, *, scheduler: int) -> None:
+        self._scheduled = bool(scheduler)
         self._fleet = fleet
-        self._resources = Resources(fleet, owner=os.getppid() if scheduled else 0)
+        self._resources = Resources(fleet, owner=scheduler)
 
     @contextmanager
     def reserve(

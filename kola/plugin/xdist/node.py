@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from kola.plugin.keys import PLAN
 from kola.plugin.needs import read_kinds
 from kola.plugin.recorder import Recorder
 from kola.plugin.xdist.scheduler import KolaScheduling
-from kola.plugin.xdist.worker import STAYS
+from kola.plugin.xdist.worker import CONTROLLER, STAYS
 from kola.run import durations
 from kola.schedule.resources import Resources
 from kola.schedule.waiting import WaitingList
@@ -31,6 +32,7 @@ def pytest_configure_node(node: Any) -> None:
     plan = node.config.stash.get(PLAN, None)
     if plan is not None:
         node.workerinput["kola"] = json.dumps(plan.to_json())  # ASCII, also where a path is not UTF-8
+        node.workerinput[CONTROLLER] = os.getpid()
 
 
 @pytest.hookimpl(optionalhook=True)

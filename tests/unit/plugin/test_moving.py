@@ -39,7 +39,7 @@ def hosts() -> dict[str, StandInHost]:
 
 @pytest.fixture
 def ours(hosts: dict[str, StandInHost]) -> Iterator[Reservations]:
-    made = Reservations(fleet(**hosts), scheduled=False)
+    made = Reservations(fleet(**hosts), scheduler=0)
     yield made
     made.close()
 
@@ -49,7 +49,7 @@ def test_the_host_that_the_scheduler_has_chosen_is_the_tests(
 ) -> None:
     scheduler = Resources(fleet(**hosts), owner=os.getppid())
     assert scheduler.take("test", NEED, frozenset({key("a")})) is None
-    worker = Reservations(fleet(**hosts), scheduled=True)
+    worker = Reservations(fleet(**hosts), scheduler=os.getppid())
     with worker.reserve("test", NEED) as reservation:
         assert (reservation.refused, reservation.host) == ("", key("b"))
     worker.close()
