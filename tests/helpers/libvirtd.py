@@ -257,7 +257,13 @@ def reap(parent: int, command: list[str]) -> int:
         return 1
     daemon = subprocess.Popen(command)
     asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda *_: (asked.append(1), daemon.send_signal(signal.SIGTERM)))
+
+    def tell(number: int) -> None:
+        # Popen's own ways to send a signal would reap the daemon, and the loop below would not learn of it.
+        if daemon.returncode is None:
+            send(daemon.pid, number)
+
+    signal.signal(signal.SIGTERM, lambda *_: (asked.append(1), tell(signal.SIGTERM)))
     ended: float | None = None
     while True:
         try:
@@ -272,12 +278,16 @@ def reap(parent: int, command: list[str]) -> int:
             if asked and ended is None and len(asked) == 1:
                 asked.append(2)
                 signal.alarm(10)
-                signal.signal(signal.SIGALRM, lambda *_: daemon.kill())
+                signal.signal(signal.SIGALRM, lambda *_: tell(signal.SIGKILL))
             if asked and ended is not None:
                 for orphan in children():
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(orphan, signal.SIGKILL)
+                    send(orphan, signal.SIGKILL)
             time.sleep(0.02)
+
+
+def send(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def children() -> list[int]:
