@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import locale
 import os
 import select
 import signal
@@ -20,8 +21,6 @@ from kola.plugin.xdist.worker import die_with
 
 _LENGTH = struct.Struct("!I")
 _PID = struct.Struct("!i")
-_BOOTSTRAP = "import sys;exec(eval(sys.stdin.readline()))"
-"""The program of every worker (execnet.gateway_io): its first line of input is the rest."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,10 @@ def _work(request: _Request) -> None:
     # These files are open as long as the process lives.
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    exec(_BOOTSTRAP, {"__name__": "__main__"})
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", 1, encoding=locale.getencoding(), errors="backslashreplace", closefd=False
+    )
+    # The program of every worker (execnet.gateway_io): its first line of input is the rest.
+    exec(eval(sys.stdin.readline()), {"__name__": "__main__", "sys": sys})
     gc.freeze()  # the process ends: nothing is worth a collection
     raise SystemExit(0)

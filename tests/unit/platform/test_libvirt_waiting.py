@@ -77,7 +77,7 @@ def test_a_qemu_that_hangs_is_not_waited_for(library: Library) -> None:
             call()
 
 
-def test_what_comes_too_late_is_handed_on() -> None:
+def test_what_comes_too_late_is_handed_on(library: Library) -> None:
     may_end, came = threading.Event(), threading.Event()
     got: list[str] = []
 
