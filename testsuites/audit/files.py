@@ -25,8 +25,39 @@ _HOOKS = (
     "/etc/dhcp/",
     "/etc/networkd-dispatcher/",
     "/etc/xdg/autostart/",
+    "/etc/dbus-1/",
+    "/etc/modprobe.d/",
+    "/etc/modules-load.d/",
+    "/etc/tmpfiles.d/",
+    "/etc/sysusers.d/",
+    "/etc/binfmt.d/",
+    "/etc/logrotate.d/",
+    "/etc/update-motd.d/",
+    "/etc/request-key.d/",
+    "/run/udev/rules.d/",
+    "/run/modprobe.d/",
+    "/run/tmpfiles.d/",
+    "/run/sysctl.d/",
+    "/run/dbus-1/",
+    "/var/usrlocal/share/dbus-1/",
+    "/var/usrlocal/lib/udev/",
+    "/var/usrlocal/lib/modules-load.d/",
+    "/var/usrlocal/lib/tmpfiles.d/",
+    "/var/usrlocal/lib/sysctl.d/",
 )
 """Directories whose files root, or whoever logs in, runs without a unit."""
+_STARTUP = {
+    ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv", ".inputrc",
+    ".pam_environment", ".forward", ".rhosts", ".shosts", ".netrc", ".vimrc", ".exrc", ".xprofile",
+    "rc", "environment",
+}  # fmt: skip
+"""Files of a home that run programs for whoever logs in."""
+_SHADOWED = re.compile(r"/var/usrlocal/(s?bin)/([^/]+)")
+_LIBRARY = re.compile(r"/var/usrlocal/lib(64)?/(.*/)?[^/]+\.so(\.[0-9.]+)?")
+_NO_PASSWORD = re.compile(
+    r"[=:]\s*[\"']?(pass:|file:|files\b|none\b|yes\b|no\b|true\b|false\b|null\b|ask\b|\d+[\"']?$)", re.I
+)
+_NAMED = re.compile(r"(localhost|localhost[46])(\.localdomain[46]?)?|ip6-\w+|[^.]*\.localdomain")
 _GENERATOR = re.compile(r"/systemd/((system|user)(-environment)?-generators|system-(shutdown|sleep))/")
 _CREDENTIAL_FILES = {
     ".netrc", ".git-credentials", ".pgpass", "credentials.json", ".npmrc", ".pypirc", ".vault-token",
@@ -116,11 +147,53 @@ def _roots(record: Record, file: FileFact) -> bool:
 def foreign_hosts(record: Record) -> list[Finding]:
     """Return every name in /etc/hosts that is not the machine's own or one of the harness's services."""
     found = []
+    shipped = set(record.lines("hosts-shipped"))
+    own = set(record.lines("hostname")) | {name.partition(".")[0] for name in record.lines("hostname")}
     for line in record.lines("hosts"):
         address, *names = line.partition("#")[0].split() or [""]
-        own = address.startswith(("127.", "::1", "10.0.2.", "10.99.", "fe00::", "ff0"))
-        if address and not own:
-            found.append(Finding("names are not redirected", "/etc/hosts", f"{' '.join(names)} is {address}"))
+        if not address or line in shipped or address.startswith("10.99."):
+            continue
+        here = address.startswith(("127.", "::1", "fe00::", "ff0"))
+        strange = [
+            name
+            for name in names
+            if not (here and (_NAMED.fullmatch(name) or name in own)) and not name.endswith(".kola.test")
+        ]
+        if strange:
+            says = f"{' '.join(strange)} is {address}"
+            found.append(Finding("names are not redirected", "/etc/hosts", says))
+    return found
+
+
+def shadowed(record: Record) -> list[Finding]:
+    """Return programs and libraries that stand in for the system's, and start-up files that skel lacks."""
+    found = []
+    programs = {
+        file.name
+        for file in record.files
+        if file.path.startswith(("/usr/bin/", "/usr/sbin/")) and file.kind in "fl"
+    }
+    for file in record.files:
+        match = _SHADOWED.fullmatch(file.path)
+        if match and file.kind in "fl" and match.group(2) in programs:
+            found.append(Finding("programs are the system's", file.path, "runs instead of the one in /usr"))
+        if file.kind in "fl" and _LIBRARY.fullmatch(file.path):
+            found.append(Finding("programs are the system's", file.path, "is a library before those of /usr"))
+    homes = {account.home for account in record.accounts if account.can_log_in} | {"/var/roothome"}
+    for file in record.files:
+        directory = file.path.rpartition("/")[0]
+        home = directory.removesuffix("/.ssh")
+        if file.kind not in "fl" or file.name not in _STARTUP or home not in homes:
+            continue
+        if directory == home and not file.name.startswith("."):
+            continue
+        skeleton = f"/etc/skel/{file.name}"
+        digest = record.digests.get(file.path)
+        if digest is None or digest not in (
+            record.digests.get(skeleton),
+            record.digests.get(f"/usr{skeleton}"),
+        ):
+            found.append(Finding("homes are as the build makes them", file.path, "is not /etc/skel's"))
     return found
 
 
@@ -152,6 +225,13 @@ def secrets(record: Record) -> list[Finding]:
             continue
         if not PUBLIC_KEY.search(line.text):
             found.append(Finding("no secret is shipped", line.file, f"holds {line.text.strip()[:40]!r}"))
+    for line in record.file_lines("passwords"):
+        if line.file.startswith(f"{record.canary}/") or line.file.endswith("/nsswitch.conf"):
+            continue
+        if line.file == "/etc/shadow" or _NO_PASSWORD.search(line.text):
+            continue
+        key = line.text.strip().partition("=")[0].partition(":")[0][:40]
+        found.append(Finding("no password is shipped", line.file, f"has a value for {key!r}"))
     for file in record.files:
         if file.kind == "f" and (file.name in _CREDENTIAL_FILES or file.path.endswith(_CREDENTIAL_PATHS)):
             found.append(Finding("no secret is shipped", file.path, "is a file of credentials"))
@@ -167,8 +247,9 @@ def etc_differences(record: Record, distro: Distro, configured: Configured) -> l
     }
     found = []
     for path in sorted(here.keys() | shipped.keys()):
-        link = {file.kind for file in (here.get(path), shipped.get(path)) if file is not None} == {"l"}
-        is_unit = link and path.startswith("/etc/systemd/system/")  # the rules for units judge these
+        kinds = {file.kind for file in (here.get(path), shipped.get(path)) if file is not None}
+        # The rules for units judge these.
+        is_unit = path.startswith("/etc/systemd/") and (kinds == {"l"} or path not in shipped)
         if known.fullmatch(path) or configured.wrote(path) or is_unit:
             continue
         says = _difference(record, here.get(path), shipped.get(path))

@@ -28,6 +28,12 @@ def test_hosts(record: Record) -> None:
 
 
 @pytest.mark.kola()
+def test_programs(record: Record) -> None:
+    """No program or library runs in the place of the system's, and homes have skel's start-up files."""
+    assert_none(files.shadowed(record))
+
+
+@pytest.mark.kola()
 def test_secrets(record: Record) -> None:
     """No private key and no credential is on a machine as it comes."""
     assert_none(files.secrets(record))

@@ -22,6 +22,7 @@ def ways(record: Record, distro: Distro) -> list[Finding]:
     """All rules for ways in."""
     return [
         *ways_in.sshd_settings(record, distro),
+        *ways_in.sshd_as_shipped(record),
         *ways_in.sshd_exceptions(record),
         *ways_in.authorized_keys(record),
         *ways_in.sshd_sockets(record),
@@ -49,6 +50,7 @@ def services(record: Record, distro: Distro, collection: Collection) -> list[Fin
     return [
         *running.enabled_units(record, collection.configured),
         *running.missing_units(record, collection.configured),
+        *running.unit_files(record, collection.configured),
         *running.container_engines(record, distro),
         *running.unwell_units(record),
         *running.listeners(record, distro),
@@ -73,6 +75,7 @@ def content(record: Record, distro: Distro, collection: Collection) -> list[Find
         *files.secrets(record),
         *files.planted_jobs(record),
         *files.foreign_hosts(record),
+        *files.shadowed(record),
         *files.commit_is_whole(record),
         *files.etc_differences(record, distro, collection.configured),
         *updates.remotes(record, distro),

@@ -26,6 +26,12 @@ def test_enabled_units(record: Record, configured: Configured) -> None:
 
 
 @pytest.mark.kola()
+def test_unit_files(record: Record, configured: Configured) -> None:
+    """No unit, drop-in or setting of systemd is outside /usr but the build's own."""
+    assert_none(running.unit_files(record, configured))
+
+
+@pytest.mark.kola()
 def test_disabled_units(record: Record, configured: Configured) -> None:
     """No unit that presets enable is disabled, and none is masked by hand."""
     assert_none(running.missing_units(record, configured))
