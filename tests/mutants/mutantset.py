@@ -52,7 +52,7 @@ After=nestos-ignition-report.service ignition-firstboot-complete.service boot.mo
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/local/bin/mutant-{name}
+ExecStart=/usr/local/bin/kola-mutant-{name}
 
 [Install]
 WantedBy=multi-user.target
@@ -107,7 +107,7 @@ class Mutant:
             "storage": {
                 "files": [
                     {
-                        "path": f"/usr/local/bin/mutant-{self.name}",
+                        "path": f"/usr/local/bin/kola-mutant-{self.name}",
                         "mode": 0o755,
                         "contents": {"inline": f"#!/bin/sh\n{self.at_boot}"},
                     }

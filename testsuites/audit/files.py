@@ -54,6 +54,10 @@ _STARTUP = {
 """Files of a home that run programs for whoever logs in."""
 _SHADOWED = re.compile(r"/var/usrlocal/(s?bin)/([^/]+)")
 _LIBRARY = re.compile(r"/var/usrlocal/lib(64)?/(.*/)?[^/]+\.so(\.[0-9.]+)?")
+_OUTSIDE = re.compile(
+    r"/var/(?!lib/(containers|docker|isulad|containerd|kola-)|tmp/kola|(.*/)?kola-|home/[^/]+/\.local/share/containers)"
+)
+"""Places in which a build has no program of its own."""
 _NO_PASSWORD = re.compile(
     r"[=:]\s*[\"']?(pass:|file:|files\b|none\b|yes\b|no\b|true\b|false\b|null\b|ask\b|\d+[\"']?$)", re.I
 )
@@ -73,6 +77,7 @@ _CREDENTIAL_PATHS = (
     ".kdbx",
 )
 _PRIVATE_DEVICE = re.compile(r"b /dev/|c /dev/(mem|kmem|port|nvram|sg\d|uinput|cpu/)")
+_DISK_GROUPS = {"root", "disk", "cdrom", "floppy", "optical"}
 PUBLIC_KEY = re.compile(r"(ssh|ecdsa|sk)-\S+ AAAA")
 _HOST_KEY = re.compile(r"/etc/ssh/ssh_host_\w+_key(\.pub)?")
 
@@ -106,7 +111,10 @@ def world_writable(record: Record) -> list[Finding]:
 
 def _open_files(record: Record) -> Iterator[Finding]:
     uids = {account.uid for account in record.accounts}
-    gids = {group.gid for group in record.groups}
+    names = {group.gid: group.name for group in record.groups}
+    gids = names.keys()
+    homes = {account.home: account.uid for account in record.accounts if account.can_log_in and account.uid}
+    homes = {home: uid for home, uid in homes.items() if home.startswith(("/var/home/", "/home/"))}
     for file in record.files:
         mode = f"mode {file.mode:o}"
         if (
@@ -115,6 +123,11 @@ def _open_files(record: Record) -> Iterator[Finding]:
             and _PRIVATE_DEVICE.match(f"{file.kind} {file.path}")
         ):
             yield Finding("disks and memory are root's", file.path, f"all may open it, {mode}")
+        elif file.path.startswith("/dev/") and file.kind == "b":
+            group = names.get(file.gid, str(file.gid))
+            if file.uid != 0 or (group not in _DISK_GROUPS and file.mode & 0o060):
+                says = f"belongs to {file.uid} and the group {group}, {mode}"
+                yield Finding("disks and memory are root's", file.path, says)
         if file.path.startswith(_VOLATILE) and file.kind not in "fd":
             continue
         if file.path.startswith("/dev/"):
@@ -132,6 +145,17 @@ def _open_files(record: Record) -> Iterator[Finding]:
             yield Finding("every file has an owner", file.path, f"belongs to {file.uid}:{file.gid}")
         if file.mode & _SECRET.get(file.path, 0):
             yield Finding("hashes are secret", file.path, mode)
+        elif file.path in _SECRET and (group := names.get(file.gid, "")) not in ("root", "shadow"):
+            yield Finding("hashes are secret", file.path, f"belongs to the group {group}, {mode}")
+        if _HOST_KEY.fullmatch(file.path) and not file.name.endswith(".pub") and file.mode & 0o007:
+            yield Finding("host keys are secret", file.path, mode)
+        if file.path in homes and file.kind == "d":
+            if file.uid != homes[file.path]:
+                yield Finding(
+                    "homes are their users'", file.path, f"belongs to {file.uid}:{file.gid}, {mode}"
+                )
+            elif file.mode & 0o022 and not file.mode & 0o002:
+                yield Finding("homes are their users'", file.path, f"others may write it, {mode}")
         if file.path in ("/var/roothome", "/root") and file.kind == "d" and file.mode & 0o022:
             yield Finding("root's home is root's", file.path, mode)
 
@@ -177,6 +201,8 @@ def shadowed(record: Record) -> list[Finding]:
         match = _SHADOWED.fullmatch(file.path)
         if match and file.kind in "fl" and match.group(2) in programs:
             found.append(Finding("programs are the system's", file.path, "runs instead of the one in /usr"))
+        elif file.kind == "f" and file.mode & 0o111 and _OUTSIDE.match(file.path):
+            found.append(Finding("programs are the system's", file.path, f"is a program, mode {file.mode:o}"))
         if file.kind in "fl" and _LIBRARY.fullmatch(file.path):
             found.append(Finding("programs are the system's", file.path, "is a library before those of /usr"))
     homes = {account.home for account in record.accounts if account.can_log_in} | {"/var/roothome"}
