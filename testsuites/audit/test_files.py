@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.artifact import Distro
-from testsuites.audit import files
+from testsuites.audit import files, programs
 from testsuites.audit.collection import Collection
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import assert_none
@@ -30,7 +30,7 @@ def test_hosts(record: Record) -> None:
 @pytest.mark.kola()
 def test_programs(record: Record) -> None:
     """No program or library runs in the place of the system's, and homes have skel's start-up files."""
-    assert_none(files.shadowed(record))
+    assert_none(programs.shadowed(record))
 
 
 @pytest.mark.kola()

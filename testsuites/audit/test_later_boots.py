@@ -6,7 +6,7 @@ import pytest
 
 from harness.artifact import Distro
 from harness.machine.machine import Machine
-from testsuites.audit import accounts, booting, clock, files, names, running, updates, ways_in
+from testsuites.audit import accounts, booting, clock, files, names, programs, running, updates, ways_in
 from testsuites.audit.collection import Collection
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
@@ -80,7 +80,7 @@ def content(record: Record, distro: Distro, collection: Collection) -> list[Find
         *files.secrets(record),
         *files.planted_jobs(record),
         *files.foreign_hosts(record),
-        *files.shadowed(record),
+        *programs.shadowed(record),
         *files.commit_is_whole(record),
         *files.etc_differences(record, distro, collection.configured),
         *updates.remotes(record, distro),

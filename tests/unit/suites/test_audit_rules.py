@@ -8,7 +8,18 @@ import pytest
 from audit_samples import CANARY, COMMIT, ENTRY, SECTIONS, UNITS, WANTS, bad, record
 
 from harness.artifact.distro import NESTOS
-from testsuites.audit import accounts, booting, clock, files, names, proofs, running, updates, ways_in
+from testsuites.audit import (
+    accounts,
+    booting,
+    clock,
+    files,
+    names,
+    programs,
+    proofs,
+    running,
+    updates,
+    ways_in,
+)
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
@@ -33,7 +44,7 @@ RULES: dict[str, Callable[[Record], list[Finding]]] = {
     "etc": lambda record: files.etc_differences(record, NESTOS, NOTHING),
     "sshd": lambda record: ways_in.sshd_settings(record, NESTOS),
     "sshd as shipped": ways_in.sshd_as_shipped,
-    "programs": files.shadowed,
+    "programs": programs.shadowed,
     "unit files": lambda record: running.unit_files(record, NOTHING),
     "names": names.resolvers,
     "container names": names.of_containers,
