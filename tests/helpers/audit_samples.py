@@ -170,7 +170,7 @@ SECTIONS: dict[str, list[str]] = {
         "3 1 254:4 /ostree/deploy/x/etc /etc rw - xfs /dev/vda4 rw",
         "4 1 254:4 / /sysroot ro - xfs /dev/vda4 rw",
         "5 1 254:4 /ostree/deploy/nestos/var /var rw - xfs /dev/vda4 rw",
-        "6 1 254:3 / /boot ro - ext4 /dev/vda3 rw",
+        "6 1 254:3 / /boot ro,nosuid,nodev - ext4 /dev/vda3 rw",
     ],
     "sysctl": ["fs.protected_symlinks = 1", "kernel.core_pattern = |/usr/lib/systemd/systemd-coredump %P"],
     "sysctl-config": ["/usr/lib/sysctl.d/50-x.conf:fs.protected_symlinks = 1"],

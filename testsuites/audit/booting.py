@@ -75,6 +75,8 @@ _OPTIONS = {
     "/sys": _NO_SETUID | {"noexec"},
     "/run": _NO_SETUID,
     "/tmp": _NO_SETUID,
+    "/boot": _NO_SETUID,
+    "/dev": {"nosuid"},
     "/dev/shm": _NO_SETUID,
 }
 """Options systemd mounts these with (mount-setup.c, tmp.mount)."""

@@ -24,6 +24,19 @@ IDENTITY = "/var/lib/kola-identity"
 WHO = "cat /etc/machine-id; hostname; sha256sum /etc/ssh/ssh_host_*"
 
 
+UPTIME = 200.0
+"""Uptime in seconds after which a unit that fails two minutes after the boot has failed."""
+
+
+def aged(machine: Machine) -> None:
+    """Wait until the machine has been up for three minutes."""
+
+    def old_enough() -> bool:
+        return float(machine.run("cat /proc/uptime").check().stdout.split()[0]) > UPTIME
+
+    machine.poll(old_enough, timeout=UPTIME, step="waiting for three minutes of uptime", interval=10)
+
+
 def rebooted(machine: Machine) -> None:
     """Log a line at every level, then reboot."""
     script = "; ".join(f"logger -t kola-audit -p user.{level} kola-{level}" for level in LEVELS)
