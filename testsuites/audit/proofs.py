@@ -116,17 +116,23 @@ def _disagreeing(record: Record) -> Iterator[tuple[str, str]]:
         CANARY_RIGHT in line for line in record.lines("sudo") if line.startswith("nobody:")
     ):
         yield "sudo", "it does not list a right that nobody was given"
-    counts = [int(match.group(1)) for line in record.lines("manager") if (match := _PROPERTY.match(line))]
-    failed = [one.name for one in record.units if one.manager == "system" and one.active == "failed"]
-    if counts and counts[0] > len(failed):
-        yield "systemctl", f"it lists {len(failed)} failed units, and systemd counts {counts[0]}"
-    if len(counts) > 1 and counts[1] and not record.lines("jobs"):
-        yield "systemctl", f"it lists no job, and systemd counts {counts[1]}"
+    for says in unlisted(record):
+        yield "systemctl", says
     shown_paths = {one.path for one in record.unix_sockets}
     rows = (line.split() for line in record.lines("proc-unix"))
     listening = {row[7] for row in rows if len(row) == 8 and row[3] == _UNIX_LISTENS}
     if hidden := sorted(path for path in listening if path not in shown_paths):
         yield "ss", f"it does not list {', '.join(hidden[:3])}, which /proc/net/unix says is open"
+
+
+def unlisted(record: Record) -> Iterator[str]:
+    """Yield a sentence for each kind that systemctl lists less of than systemd itself counts."""
+    counts = [int(match.group(1)) for line in record.lines("manager") if (match := _PROPERTY.match(line))]
+    failed = [one.name for one in record.units if one.manager == "system" and one.active == "failed"]
+    if counts and counts[0] > len(failed):
+        yield f"it lists {len(failed)} failed units, and systemd counts {counts[0]}"
+    if len(counts) > 1 and counts[1] and not record.lines("jobs"):
+        yield f"it lists no job, and systemd counts {counts[1]}"
 
 
 def _listening(record: Record) -> set[tuple[str, int]]:
