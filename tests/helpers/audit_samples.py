@@ -84,7 +84,7 @@ SECTIONS: dict[str, list[str]] = {
     "read-accounts": ["root:x:0:0:root:/root:/bin/bash", "wheel:x:10:nest"],
     "cat-accounts": ["root:x:0:0:root:/root:/bin/bash", "wheel:x:10:nest"],
     "read-sysctl": ["fs/protected_symlinks = 1"],
-    "manager": ["u 0", "u 0"],
+    "manager": ["u 0"],
     "proc-unix": [
         "0000000000000000: 00000002 00000000 00010000 0001 01 11 /run/dbus/system_bus_socket",
         "0000000000000000: 00000002 00000000 00000000 0002 01 12 /run/systemd/notify",

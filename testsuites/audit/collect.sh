@@ -154,7 +154,7 @@ section jobs
 systemctl list-jobs --no-legend
 section manager
 busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager \
-    NFailedUnits NJobs
+    NFailedUnits
 section services
 show -p Id,ActiveState,SubState,NRestarts,Result,WatchdogUSec,FragmentPath,TriggeredBy,Transient,Listen \
     $(systemctl list-units --plain --no-legend --full --type=service,socket,timer,path | cut -d' ' -f1)

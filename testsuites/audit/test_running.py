@@ -18,7 +18,7 @@ pytestmark = pytest.mark.kola(tags=["audit", "systemd"])
 
 _COUNTS = (
     "busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 "
-    "org.freedesktop.systemd1.Manager NFailedUnits NJobs"
+    "org.freedesktop.systemd1.Manager NFailedUnits"
 )
 _STATES = "systemctl list-units --all --plain --no-legend --full"
 
