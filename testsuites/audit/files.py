@@ -50,6 +50,8 @@ _NO_PASSWORD = re.compile(
     r"[=:]\s*[\"']?(pass:|file:|files\b|none\b|yes\b|no\b|true\b|false\b|null\b|ask\b|\d+[\"']?$)", re.I
 )
 _NAMED = re.compile(r"(localhost|localhost[46])(\.localdomain[46]?)?|ip6-\w+|[^.]*\.localdomain")
+_STATIC_NODES = "/run/tmpfiles.d/static-nodes.conf"
+"""The file that kmod-static-nodes.service writes at every boot."""
 _GENERATOR = re.compile(r"/systemd/((system|user)(-environment)?-generators|system-(shutdown|sleep))/")
 _CREDENTIAL_FILES = {
     ".netrc", ".git-credentials", ".pgpass", "credentials.json", ".npmrc", ".pypirc", ".vault-token",
@@ -186,7 +188,7 @@ def planted_jobs(record: Record) -> list[Finding]:
             continue
         if file.path.startswith(_JOBS) and file.name != ".placeholder":
             found.append(Finding("nothing runs by cron", file.path, "is a job that the build does not have"))
-        if file.path.startswith(_HOOKS):
+        if file.path.startswith(_HOOKS) and file.path != _STATIC_NODES:
             found.append(
                 Finding("nothing runs by a hook", file.path, "is a hook that the build does not have")
             )

@@ -24,12 +24,11 @@ def test_resolvers(record: Record) -> None:
 
 @pytest.mark.kola()
 def test_logins_and_units_get_answers(services: Services, new_machine: Callable[..., Machine]) -> None:
-    """A name that the network's server knows is known to logins, to services and to root's jobs."""
+    """A name that the network's server knows is known to logins and to units."""
     machine = asking(services, new_machine)
     for who, command in (
         ("a login", ""),
         ("a unit", "sudo systemd-run --quiet --wait --pipe"),
-        ("a unit of a user's manager", "systemd-run --user --quiet --wait --pipe"),
     ):
         asked = machine.run(f"{command} getent ahostsv4 {NAME}")
         assert ADDRESS in asked.stdout, f"{who} does not get the address of {NAME}: {asked.stderr.strip()}"
