@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from testsuites.audit.files import PUBLIC_KEY
+from testsuites.audit.files import secrets
 from testsuites.audit.items import Line
 from testsuites.audit.record import Record
 
@@ -134,16 +134,7 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         },
         "clock": {f"{line.file} {line.text.strip()}": "is set" for line in record.file_lines("clock-config")}
         | {"reference ID": " ".join(record.lines("clock")).partition(",")[0]},
-        "secrets": {
-            line.file: line.text.strip()[:20]
-            for line in record.secrets
-            if not PUBLIC_KEY.search(line.text) and _shipped_key(record, line)
-        }
-        | {
-            line.file: "has a password"
-            for line in record.file_lines("passwords")
-            if not line.file.startswith(f"{record.canary}/")
-        },
+        "secrets": {one.item: one.says for one in secrets(record)},
         "remotes": {
             f"{line.file} {line.text.partition('=')[0].strip()}": line.text.strip()
             for line in record.file_lines("remotes")

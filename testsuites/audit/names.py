@@ -37,7 +37,7 @@ def _resolvers(record: Record) -> Iterator[Finding]:
             for option in values:
                 if option not in _OPTIONS:
                     yield Finding(rule, file, f"has the option {option}")
-    if record.lines("names") and not servers:
+    if given and not servers:
         yield Finding(rule, file, "names no server")
 
 
