@@ -60,9 +60,14 @@ def _unit_of(file: FileFact) -> str:
     return file.name if "@" in file.name or not target else target
 
 
+def _build_presets(record: Record) -> Presets:
+    """Return the presets of the build. Ignition writes one, too, of whatever a config enables."""
+    return Presets.read(line for line in record.file_lines("presets") if record.shipped(line.file))
+
+
 def enabled_units(record: Record, configured: Configured) -> list[Finding]:
     """Return every enabled unit, socket, timer and path that no preset, build or config enables."""
-    presets = Presets.read(record.file_lines("presets"))
+    presets = _build_presets(record)
     also = _also(record)
     found = []
     for file in record.files:
@@ -152,7 +157,7 @@ def _also(record: Record) -> dict[str, list[str]]:
 
 def missing_units(record: Record, configured: Configured) -> list[Finding]:
     """Return every unit that a preset enables and no link does, and every one masked by hand."""
-    presets = Presets.read(record.file_lines("presets"))
+    presets = _build_presets(record)
     linked: set[str] = set()
     installable: set[str] = set()
     for line in record.file_lines("install"):

@@ -173,6 +173,16 @@ def test_a_sound_system_has_no_findings(rule: str) -> None:
             bad("files", "l 777 0 0 9 /run/systemd/system/timers.target.wants/x.timer\t/usr/lib/x.timer"),
             "x.timer",
         ),
+        (
+            "enabled",
+            record(
+                add={
+                    "presets": ["/etc/systemd/system-preset/20-ignition.preset:enable evil.service"],
+                    "files": [f"l 777 0 0 9 {WANTS}/evil.service\t/etc/systemd/system/evil.service"],
+                }
+            ),
+            "evil.service",
+        ),
         ("missing", bad("files", "l 777 0 0 9 /etc/systemd/system/sshd.service\t/dev/null"), "sshd.service"),
         (
             "missing",
