@@ -29,7 +29,9 @@ _VOLATILE_SYSCTL = re.compile(
     r"|net\.(netfilter|ipv[46]\.(conf|neigh|route|tcp_.*mem|udp_mem))\..*|net\.ipv4\.(tcp|udp)_.*mem"
     r"|net\.ipv6\.(conf|neigh)\..*|vm\..*(reserve|min_free).*|user\.max_.*|dev\..*|abi\..*|net\.ipv4\.tcp_max_.*"
 )
-_ENABLING = re.compile(r"(/etc|/run)/systemd/(system|user|system\.control)/|.*/\.config/systemd/user/")
+_ENABLING = re.compile(
+    r"(/etc|/run)/systemd/(system|user|system\.control)/|/run/systemd/generator[^/]*/|.*/\.config/systemd/user/"
+)
 _PASSING_UNITS = re.compile(
     r"session-|user@|user-runtime-dir@|run-|systemd-(hostnamed|timedated|localed)|kola-"
 )
@@ -62,7 +64,7 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         "enabled-units": {
             file.path.removeprefix("/etc/systemd/system/"): file.target
             for file in record.files
-            if file.kind == "l" and _ENABLING.match(file.path) and not _volatile(file.path)
+            if file.kind == "l" and _ENABLING.match(file.path) and "kola-" not in file.path
         },
         "running-units": {
             one["Id"]: one.get("FragmentPath", "")
@@ -229,11 +231,14 @@ def _shipped_key(record: Record, line: Line) -> bool:
 
 
 def _ways_in(record: Record) -> dict[str, str]:
-    found = {}
+    """The settings of each sshd for a stranger, and those that it has otherwise for somebody."""
+    found: dict[str, str] = {}
+    usual = {one.daemon: one.settings for one in reversed(record.policies) if one.user == "nobody"}
     for policy in record.policies:
         for key in _SSHD:
             values = " | ".join(policy.settings.get(key, ()))
-            if values:
+            stranger = usual.get(policy.daemon, {})
+            if values and (policy.settings is stranger or policy.settings.get(key) != stranger.get(key)):
                 found[f"{policy.daemon} {policy.user} from {policy.address}: {key}"] = values
     return found
 

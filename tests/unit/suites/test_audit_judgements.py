@@ -128,8 +128,11 @@ def test_presets_of_etc_come_first_and_also_enables() -> None:
     link = f"l 777 0 0 9 {WANTS}/helper.service\t/usr/lib/systemd/system/helper.service"
     also = ["/usr/lib/systemd/system/sshd.service:Also=helper.service"]
     assert running.enabled_units(record(add={"files": [link], "install": also}), NOTHING) == []
-    ours = ["/etc/systemd/system-preset/10.preset:enable helper.service"]
-    assert running.enabled_units(record(add={"files": [link], "presets": ours}), NOTHING) == []
+    ours = "/etc/systemd/system-preset/10.preset"
+    digests = [f"{'4' * 64}  {place}{ours}" for place in ("", "/usr")]
+    added = {"files": [link], "presets": [f"{ours}:enable helper.service"]}
+    assert running.enabled_units(record(add=added | {"digests": digests}), NOTHING) == []
+    assert running.enabled_units(record(add=added), NOTHING) != []
 
 
 def test_an_upgrade_that_drops_an_argument_is_named() -> None:
