@@ -114,8 +114,17 @@ TROUBLES = (
     _trouble("disk-too-small", r"decoding and writing image|No space left on device"),
     _trouble("fetch", r"Error fetching|Sleeping \d+s and retrying|fetching '[^']+'"),
     _trouble(
-        "memory", r"Out of memory: Killed process|insufficient memory|at least \d+ [MG]iB of (?:RAM|memory)"
+        "memory",
+        r"Out of memory: Killed process|System is deadlocked on memory|Cannot allocate memory"
+        r"|Initramfs unpacking failed: write error|insufficient memory|at least \d+ [MG]iB of (?:RAM|memory)",
     ),
+    _trouble(
+        "rootfs-mismatch",
+        r"rootfs image does not belong to this initramfs|Couldn't fetch, verify, and unpack image"
+        r"|rootfs version matches the initramfs",
+    ),
+    _trouble("no-rootfs", r"No rootfs image found"),
+    _trouble("no-medium", r"no medium with the volume id|Timed out waiting for device /dev/disk/by-label/"),
     _trouble("guest-check-failed", r"^check-failed: ", final=True),
     _trouble("install-failed", r"Error: install failed", final=True),
     _trouble(

@@ -26,6 +26,11 @@ class Console:
         """Return the last lines shown."""
         return self._instance.console.text(lines)
 
+    def wait_output(self, timeout: float) -> bool:
+        """Return True once anything more is shown, False after `timeout` seconds."""
+        tail = self._instance.console
+        return tail.wait_growth(tail.total, timeout)
+
     def discard(self) -> None:
         """Skip all output so far: the next `expect` matches only later output."""
         self._position = self._instance.console.total

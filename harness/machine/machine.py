@@ -288,9 +288,11 @@ class Machine:
         self.sessions.wait_rebooted(before, since)
         self.check_health()
 
-    def leave_boot(self, since: Since) -> None:
-        """Record that the current boot has ended. wait_reachable then looks only at output after `since`."""
-        self.sessions.leave_boot(since)
+    def leave_boot(self, since: Since | None = None) -> None:
+        """Record that the current boot has ended. wait_reachable then looks only at output after `since`, by
+        default after now.
+        """
+        self.sessions.leave_boot(since or Since.now(self.instance))
 
     def power_off(self) -> None:
         """Shut down and wait until the hypervisor ends."""

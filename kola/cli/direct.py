@@ -12,7 +12,6 @@ from harness.machine.spec import HostDirectory
 from harness.platform.choose import choose
 from harness.util.paths import require_cache
 from kola.cli.kept import introduce, tell
-from kola.cli.qemuexec import AUTOLOGIN
 from kola.keep.enter import await_ssh, console, shell
 from kola.keep.options import SpawnOptions
 from kola.keep.start import Started
@@ -56,6 +55,6 @@ def _options(args: argparse.Namespace) -> SpawnOptions:
         options,
         machine=machine,
         hostname=options.hostname or (DEVSHELL_NAME if args.devshell else ""),
-        autologin=AUTOLOGIN in args.add_ignition or args.devshell,
+        autologin=bool(args.add_ignition) or args.devshell,
         console=True,
     )

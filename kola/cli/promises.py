@@ -59,6 +59,7 @@ def as_json(rows: Sequence[Status]) -> str:
                 "Promise": row.promise.text,
                 "State": row.state,
                 "Tests": dict(row.verdicts),
+                "Own Tests": row.promise.own_tests,
             }
             for row in rows
         ],
@@ -69,10 +70,17 @@ def as_json(rows: Sequence[Status]) -> str:
 
 def _lines(row: Status) -> list[tuple[str, str, str, str]]:
     head = (", ".join(row.promise.sections), row.promise.text)
+    if row.state is State.OF_KOLA:
+        return _headed(head, [(test, "make test") for test in row.promise.own_tests])
     if not row.verdicts:
         return [(*head, "-", State.UNCOVERED)]
-    heads = [head, *[("", "")] * (len(row.verdicts) - 1)]
-    return [(*left, *right) for left, right in zip(heads, row.verdicts, strict=True)]
+    return _headed(head, row.verdicts)
+
+
+def _headed(head: tuple[str, str], rows: Sequence[tuple[str, str]]) -> list[tuple[str, str, str, str]]:
+    """Put `head` before the first row, and blanks before the others."""
+    heads = [head, *[("", "")] * (len(rows) - 1)]
+    return [(*left, *right) for left, right in zip(heads, rows, strict=True)]
 
 
 def _counts(rows: Sequence[Status]) -> str:

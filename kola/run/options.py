@@ -70,6 +70,11 @@ class SubjectOptions(Options):
         looks = (here / "src/config").is_dir() or (here / "builds/builds.json").is_file()
         return here if self.workdir is None and looks else None
 
+    @property
+    def of_the_reference(self) -> bool:
+        """True when no build directory and no image were named or found: the reference OS is the subject."""
+        return self.directory is None and self.qemu_image is None and self.qemu_iso is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class SelectionOptions(Options):

@@ -24,6 +24,7 @@ from kola.run.plan import LiveMedia, RunPlan
 from kola.run.selection import DEFAULT_PLATFORM, roots_from, selection_from
 from kola.run.subject import Subject, Tell, architecture, find_subject
 from kola.select import Chosen, select
+from kola.select.filters import originals, require_matches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +45,18 @@ def resolve(options: RunOptions, *, tell: Tell, dry: bool = False) -> Resolved:
     With `dry` no output directory is made, since nothing runs.
     """
     _refuse(options)
+    roots = roots_from(options.selection, options.subject)
+    catalog = find_tests(own_root())
+    infos = registered(catalog, discover(roots))
+    require_matches(infos.values(), originals(options.selection.patterns, infos.values()))
     plan = machine_plan(
         options.subject,
         options.machine,
         platform=options.selection.platform or DEFAULT_PLATFORM,
         upgrading=options.upgrading,
         tell=tell,
+        dry=dry,
     )
-    roots = roots_from(options.selection, options.subject)
-    catalog = find_tests(own_root())
-    infos = registered(catalog, discover(roots))
     chosen = select(
         infos.values(),
         selection_from(
@@ -99,10 +102,11 @@ def machine_plan(
     tell: Tell,
     platform: str = DEFAULT_PLATFORM,
     upgrading: bool = False,
+    dry: bool = False,
 ) -> RunPlan:
     """Return a plan without tests, enough to lease machines. Raises ConfigError, InfrastructureError.
 
-    The caller sets its output directory.
+    The caller sets its output directory. With `dry` nothing is built, and no machine can be leased.
     """
     require_cache()
     if machine.libvirt_uri and platform != LIBVIRT:
@@ -110,7 +114,7 @@ def machine_plan(
     chosen = choose(platform, architecture(subject), uri=machine.libvirt_uri or "")
     defaults = machine_defaults(machine, tell, chosen)
     ignition = appended_configs(machine, tell)
-    found: Subject = find_subject(subject, upgrading=upgrading, tell=tell)
+    found: Subject = find_subject(subject, upgrading=upgrading, dry=dry, tell=tell)
     plan = RunPlan(
         output=Path(),
         image=found.image,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.artifact import Artifact, Build, BuildRoot, Distro, distro_named, distro_of_build
+from harness.artifact.distro import REFERENCE, REFERENCE_STREAM
 from harness.errors import ConfigError
 from harness.util.language import tr
 from kola.run.options import SubjectOptions
@@ -39,12 +40,15 @@ def architecture(options: SubjectOptions) -> str:
     return options.arch or host.machine()
 
 
-def find_subject(options: SubjectOptions, *, upgrading: bool, tell: Tell) -> Subject:
+def find_subject(options: SubjectOptions, *, upgrading: bool, tell: Tell, dry: bool = False) -> Subject:
     """Find the build or image under test, and unpack it if compressed. Raises ConfigError.
 
-    Without a build directory and an image, the subject is the reference OS, built now if missing.
+    Without a build directory and an image, the subject is the reference OS, built now if missing. With `dry`
+    nothing is built, and a missing reference OS is a subject without an image.
     """
     arch = architecture(options)
+    if dry and options.of_the_reference and not _reference_is_built(arch):
+        return _unbuilt_reference(arch)
     if options.qemu_iso is not None and options.qemu_image is None and options.directory is None:
         return _of_artifact(Artifact.from_file(options.qemu_iso, kind="live-iso"), options, arch, tell)
     if options.qemu_image is not None and not upgrading:
@@ -73,6 +77,24 @@ def _builds(options: SubjectOptions, arch: str, tell: Tell) -> BuildRoot:
     builds = BuildRoot(ensure(progress=tell, arch=arch))
     tell(tr("no build directory here: testing the reference OS in {path}", path=builds.path))
     return builds
+
+
+def _reference_is_built(arch: str) -> bool:
+    from harness.reference import is_cached
+
+    return is_cached(arch=arch)
+
+
+def _unbuilt_reference(arch: str) -> Subject:
+    return Subject(
+        arch=arch,
+        image=Path("not-built.qcow2"),
+        image_format="qcow2",
+        image_identity="",
+        distro=REFERENCE,
+        build_id="not-built",
+        stream=REFERENCE_STREAM,
+    )
 
 
 def _start(options: SubjectOptions, builds: BuildRoot, build: Build) -> tuple[Artifact, str]:

@@ -225,10 +225,20 @@ def _warns(test: TestInfo, options: Selection, rulings: Rulings) -> bool:
 
 def _near_misses(pattern: str, names: list[str]) -> str:
     core = pattern.strip("*").casefold()
-    likely = [name for name in names if core and core in name.casefold()] or near(pattern, names, count=3)
+    likely = [name for name in names if core and core in name.casefold()]
+    likely = likely or near(pattern, _families(pattern, names), count=3) or near(pattern, names, count=3)
     if likely:
         return tr("did you mean {word}?", word=", ".join(likely[:3]))
     return tr("`kola list` shows every test; more test trees are added with -E DIR")
+
+
+def _families(pattern: str, names: list[str]) -> set[str]:
+    """Return the beginnings of `names`, with as many words and the same stars as a pattern `a.b.*`."""
+    stem = pattern.rstrip("*").rstrip(".")
+    if stem == pattern:
+        return set()
+    words = stem.count(".") + 1
+    return {".".join(name.split(".")[:words]) + pattern[len(stem) :] for name in names}
 
 
 def _nothing_applies(filtered: list[Filtered]) -> ConfigError:

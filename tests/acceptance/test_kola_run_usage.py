@@ -69,6 +69,26 @@ def test_a_pattern_that_matches_nothing(checkout: Checkout) -> None:
     assert not checkout.output.exists()
 
 
+def test_a_pattern_that_matches_nothing_is_said_before_the_reference_os_is_built(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    ran = checkout.run("mine.goof*", image=False, env={"XDG_CACHE_HOME": str(cache)})
+    assert_refused(ran, "mine.goof*", "did you mean mine.good*?")
+    assert not any(cache.rglob("reference*"))
+
+
+def test_pytest_lists_the_tests_without_building_the_reference_os(checkout: Checkout, tmp_path: Path) -> None:
+    (checkout.root / "conftest.py").write_text('pytest_plugins = ["kola.plugin"]\n')
+    cache = tmp_path / "cache"
+    ran = checkout.pytest(
+        "testsuites", "--collect-only", "-q", "--kola", "--workdir none", env={"XDG_CACHE_HOME": str(cache)}
+    )
+    assert ran.status == 0, ran.stdout + ran.stderr
+    assert "test_good" in ran.stdout
+    assert not any(cache.rglob("reference*"))
+
+
 def test_an_unknown_flag(checkout: Checkout) -> None:
     assert_refused(checkout.run("--bogus"), "--bogus")
 

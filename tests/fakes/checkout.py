@@ -91,9 +91,9 @@ class Checkout:
         """`kola WORDS`, whatever the command."""
         return self._finished([sys.executable, "-m", "kola.cli.main", *words], {}, timeout)
 
-    def pytest(self, *words: str, timeout: float = 180) -> Ran:
+    def pytest(self, *words: str, env: dict[str, str] | None = None, timeout: float = 180) -> Ran:
         """Plain pytest, as a user would type it."""
-        return self._finished([sys.executable, "-m", "pytest", *words], {}, timeout)
+        return self._finished([sys.executable, "-m", "pytest", *words], env or {}, timeout)
 
     def _finished(self, argv: list[str], more: dict[str, str], timeout: float) -> Ran:
         done = subprocess.run(

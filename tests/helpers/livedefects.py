@@ -51,6 +51,9 @@ done
 exec /run/planted/real "${{words[@]}}"
 """
 
+_STAMP_WITHIN = 65536
+"""Bytes at the end of a PXE root file system that hold its last member, the id of its build."""
+
 
 @dataclass(frozen=True)
 class Defect:
@@ -116,9 +119,13 @@ def plant_strange_rootfs(root: Path, target: Path) -> Path:
     """Return a copy of the build root whose PXE root file system does not belong to its initramfs."""
     directory = _copied(root, target)
     rootfs = _of_its_own(directory, "live-rootfs")
+    stamp = directory.parent.name.encode()
+    end = max(0, rootfs.stat().st_size - _STAMP_WITHIN)
     with rootfs.open("r+b") as file:
-        file.seek(rootfs.stat().st_size // 2)
-        file.write(b"of another build")
+        file.seek(end)
+        at = file.read().rindex(stamp)
+        file.seek(end + at)
+        file.write(b"0" * len(stamp))
     _describe(directory, "live-rootfs")
     return target
 

@@ -1,6 +1,6 @@
 """Defects planted in live media: the scenario that claims a defect catches it, no unrelated one fails.
 
-`make faults` (KOLA_FAULTS=all) runs them. They take half an hour.
+A machine with too little memory says so. `make faults` (KOLA_FAULTS=all) runs all this, in half an hour.
 """
 
 from __future__ import annotations
@@ -57,7 +57,15 @@ def test_a_defect_is_caught(live_reference: Path, tmp_path: Path, name: str) -> 
 
 def test_a_rootfs_of_another_build_is_caught(live_reference: Path, tmp_path: Path) -> None:
     build = livedefects.plant_strange_rootfs(live_reference, tmp_path / "build")
-    _assert_caught(build, tmp_path, PXE, "stage initramfs", (LOGIN,))
+    _assert_caught(build, tmp_path, PXE, "rootfs-mismatch", (LOGIN,))
+
+
+def test_too_little_memory_is_named(live_reference: Path, tmp_path: Path) -> None:
+    outcome = kola_run(
+        live_reference, tmp_path / "out", "--qemu-memory", "144", LOGIN, command="testiso", timeout=1800
+    )
+    assert outcome.failed() == {LOGIN}, outcome.printed
+    assert "memory" in outcome.tests[LOGIN]["cause"], outcome.why(LOGIN)
 
 
 def _assert_caught(build: Path, tmp_path: Path, caught: str, said: str, others: tuple[str, ...]) -> None:

@@ -21,7 +21,6 @@ from harness.installer.stages import LIMITS, StageTracker
 from harness.machine import channels
 from harness.machine.boot import EmptyDisk, Medium
 from harness.machine.machine import Machine
-from harness.machine.probe import Since
 from harness.services import Services
 from kola.run.plan import LiveMedia
 
@@ -127,7 +126,7 @@ class Lab:
 def reach_installed(follower: Follower) -> Machine:
     """The machine once its installed system has said that it is up, from now on about that boot."""
     follower.wait(Stage.INSTALLED_UP)
-    follower.machine.leave_boot(Since.now(follower.machine.instance))
+    follower.machine.leave_boot()
     follower.wait(Stage.CHECKS)
     return follower.machine
 

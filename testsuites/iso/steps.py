@@ -91,9 +91,8 @@ class Run:
             machine.channel(COMPLETION_PORT).expect(f"^{LIVE_TEST_MESSAGE}$", timeout=120)
             # A getty that logs in by itself says so behind its prompt, at once.
             prompt = machine.console.expect(r"login: (\w+ \(automatic login\))?", timeout=120)
-            tail = machine.instance.console
-            tail.wait_growth(tail.total, 2)
-            assert not prompt[1] and "automatic login" not in tail.text(20), (
+            machine.console.wait_output(2)
+            assert not prompt[1] and "automatic login" not in machine.console.text(), (
                 "a live system with a config of its own logs in by itself"
             )
             return

@@ -54,7 +54,7 @@ class Wizard:
         self._see("Username:", 30)
         console.send_line(user)
         self._see("Password:", 30)
-        self._quiet(_TYPE_AFTER)
+        console.wait_output(_TYPE_AFTER)
         console.send_line(password)
         shown = self._see(r"installation location\(sda\):", 60)
         assert not password or password not in shown, "the password was shown"
@@ -66,11 +66,6 @@ class Wizard:
 
     def _see_prompt(self, seconds: float) -> None:
         self._see(rf"{self.lab.distro.user}@\S+[^\n]*\$ ?$", seconds)
-
-    def _quiet(self, seconds: float) -> None:
-        """Wait while nothing is shown."""
-        machine = self.follower.machine
-        machine.instance.console.wait_growth(machine.instance.console.total, seconds)
 
     def shell(self, command: str, pattern: str) -> None:
         """Type a command, wait for its output and for the next prompt: sudo drops what is typed ahead."""

@@ -12,6 +12,10 @@ from harness.errors import ConfigError
 from harness.reference.build.arch import Arch
 from harness.reference.build.command import SEARCH_PATH, run
 
+BINFMT = "binfmt-support"
+# Its installation registers nothing on a host without systemd; this command mounts binfmt_misc as well.
+_REGISTER = ("update-binfmts", "--enable")
+
 
 @dataclass(frozen=True)
 class Requirement:
@@ -41,7 +45,7 @@ def requirements(arch: Arch) -> tuple[Requirement, ...]:
             *_COMMON,
             Requirement("arch-test", "arch-test"),
             Requirement("qemu-user-static", f"qemu-{arch.name}-static"),
-            Requirement("binfmt-support", f"/proc/sys/fs/binfmt_misc/qemu-{arch.name}"),
+            Requirement(BINFMT, f"/proc/sys/fs/binfmt_misc/qemu-{arch.name}"),
         )
     return (*_COMMON, *(Requirement(grub.package, f"/usr/lib/grub/{grub.format}") for grub in arch.grubs))
 
@@ -68,12 +72,17 @@ def require(packages: tuple[str, ...], *, install: bool) -> None:
         )
     if not packages:
         return
+    emulates = BINFMT in packages
     if not install:
+        command = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
+        enable = f" && {' '.join(_REGISTER)}" if emulates else ""
         raise ConfigError(
             f"this host lacks what it takes to build the reference OS: {', '.join(packages)}",
-            hint=f"apt-get install -y --no-install-recommends {' '.join(packages)} (or --install-missing)",
+            hint=f"{command}{enable} (or --install-missing)",
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-q"], env=quiet, for_the_host=True)
     installing = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
     run(installing, env=quiet, for_the_host=True)
+    if emulates:
+        run(_REGISTER, for_the_host=True)

@@ -19,6 +19,7 @@ class State(StrEnum):
     DOUBTFUL = "doubtful"
     UNPROVED = "unproved"
     KEPT = "kept"
+    OF_KOLA = "of kola itself"
     UNCOVERED = "uncovered"
 
 
@@ -34,7 +35,7 @@ class Status:
         """The state. A promise is kept when a test passed and none failed, warned or was flaky."""
         said = {verdict for _, verdict in self.verdicts}
         if not said:
-            return State.UNCOVERED
+            return State.OF_KOLA if self.promise.own_tests else State.UNCOVERED
         if "FAIL" in said:
             return State.BROKEN
         if said & {"WARN", "FLAKY"}:

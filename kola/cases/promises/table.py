@@ -16,11 +16,15 @@ FILE = "promises.toml"
 
 @dataclass(frozen=True)
 class Promise:
-    """A statement that a test can prove. `sections` are those of the guide that make it."""
+    """A statement that a test can prove. `sections` are those of the guide that make it.
+
+    `own_tests` are files of kola's own tests, for a promise about kola instead of the OS.
+    """
 
     sections: tuple[str, ...]
     key: str
     text: str
+    own_tests: tuple[str, ...] = ()
 
     @property
     def citations(self) -> tuple[str, ...]:
@@ -78,9 +82,14 @@ class Promises:
 def _promise(entry: Any, path: Path) -> Promise:
     try:
         sections, key, text = entry.pop("sections"), entry.pop("key"), entry.pop("text")
+        own_tests = entry.pop("own_tests", [])
     except (AttributeError, KeyError) as error:
         raise ConfigError(f"a [[promise]] has sections, key and text: {entry}", file=path) from error
-    listed = isinstance(sections, list) and sections and all(isinstance(one, str) for one in sections)
+    listed = _is_words(sections) and sections and _is_words(own_tests)
     if entry or not listed or not (isinstance(key, str) and isinstance(text, str)):
         raise ConfigError(f"the [[promise]] {key!r} is not a list of sections, a key and a text", file=path)
-    return Promise(tuple(sections), key, text)
+    return Promise(tuple(sections), key, text, tuple(own_tests))
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)

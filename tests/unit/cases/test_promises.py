@@ -167,8 +167,24 @@ def test_kola_list_promises_reads_the_run_it_is_shown(
     assert rows["libvirt"] == {
         "Sections": ["8.2.2"], "Key": "libvirt",
         "Promise": "boots under libvirt with an Ignition config from fw_cfg",
-        "State": "uncovered", "Tests": {},
+        "State": "uncovered", "Tests": {}, "Own Tests": [],
     }  # fmt: skip
+    assert rows["smoke-test"]["State"] == "of kola itself"
+
+
+def test_files_that_prove_promises_about_kola_are_there() -> None:
+    table = Promises.load(own_root() / FILE)
+    files = [file for promise in table.promises for file in promise.own_tests]
+    assert files
+    assert [file for file in files if not (own_root().parent / file).is_file()] == []
+
+
+def test_a_promise_about_kola_names_its_own_tests() -> None:
+    promise = Promise(("6.6",), "run", "kola runs", own_tests=("tests/a.py", "tests/b.py"))
+    lines = view.as_table(statuses(Promises((promise,)), [], {})).splitlines()
+    cells = [[cell for cell in line.split("\t") if cell] for line in lines]
+    assert cells[2:4] == [["6.6", "kola runs", "tests/a.py", "make test"], ["tests/b.py", "make test"]]
+    assert lines[-1] == "1 promises: 1 of kola itself"
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,8 @@ def test_the_cause_is_reported_and_not_the_end(clock: Clock) -> None:
         ),
         (["Error: cannot perform offline install; metadata missing", "Error: install failed"], "no-osmet"),
         (["Out of memory: Killed process 1 (systemd)", "Kernel panic - not syncing: x"], "memory"),
+        (["Kernel panic - not syncing: System is deadlocked on memory"], "memory"),
+        (["Initramfs unpacking failed: write error", "Kernel panic - not syncing: VFS"], "memory"),
     ],
 )
 def test_signs_of_failure(clock: Clock, lines: list[str], name: str) -> None:
@@ -131,6 +133,27 @@ def test_signs_of_failure(clock: Clock, lines: list[str], name: str) -> None:
     with pytest.raises(StageFailure) as raised:
         tracker.wait(Stage.CHECKS)
     assert raised.value.cause == name
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("The rootfs image does not belong to this initramfs: 2, not 1.", "rootfs-mismatch"),
+        (
+            "Couldn't fetch, verify, and unpack image specified by nestos.live.rootfs_url=",
+            "rootfs-mismatch",
+        ),
+        ("No rootfs image found.  Modify your PXE configuration to add the rootfs", "no-rootfs"),
+        ("no medium with the volume id nestos-12 was found", "no-medium"),
+    ],
+)
+def test_a_live_system_without_its_root_file_system_says_which(clock: Clock, line: str, name: str) -> None:
+    tracker = StageTracker(clock=clock)
+    until = said.UNTIL_INSTALLING[: said.UNTIL_INSTALLING.index(said.SWITCH_ROOT)]
+    tell(tracker, [*until, line, "Entering emergency mode. Exit the shell to continue."], clock)
+    with pytest.raises(StageFailure, match=line[:20]) as raised:
+        tracker.wait(Stage.LIVE_UP)
+    assert (raised.value.stage, raised.value.cause) == (Stage.INITRAMFS, name)
 
 
 def test_a_trouble_brought_about_on_purpose_ends_nothing(clock: Clock) -> None:

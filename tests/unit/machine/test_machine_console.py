@@ -35,6 +35,12 @@ def shown() -> Shown:
     return Shown()
 
 
+def test_output_is_waited_for(shown: Shown) -> None:
+    assert not shown.console.wait_output(0.01)
+    threading.Timer(0.05, shown.tail.append, [b"more"]).start()
+    assert shown.console.wait_output(10)
+
+
 def test_each_match_starts_where_the_last_one_ended(shown: Shown) -> None:
     shown.tail.append(b"a1\r\na2\r\na3\r\n")
     assert [shown.expect(r"a\d") for _ in range(3)] == ["a1", "a2", "a3"]

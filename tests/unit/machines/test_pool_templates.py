@@ -1,4 +1,4 @@
-"""What becomes of a template whose clone fails."""
+"""The fate of a template whose clone fails."""
 
 from __future__ import annotations
 

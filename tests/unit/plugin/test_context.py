@@ -1,4 +1,4 @@
-"""What a test's context remembers of its first failure."""
+"""The first failure that a test's context remembers."""
 
 from __future__ import annotations
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
+from harness.reference.build import requirements as requirements_module
 from harness.reference.build.arch import ARCHES
 from harness.reference.build.bootstrap import apt_options, debian_sources
 from harness.reference.build.grub import library
-from harness.reference.build.requirements import missing, require, requirements
+from harness.reference.build.requirements import BINFMT, missing, require, requirements
 
 NEEDED = requirements(ARCHES["x86_64"])
 
@@ -52,6 +53,18 @@ def test_what_is_missing_comes_with_the_one_command_that_helps(monkeypatch: pyte
     assert "lacks" in error.value.message
     assert error.value.hint is not None
     assert error.value.hint.startswith("apt-get install -y --no-install-recommends ostree mtools")
+
+
+def test_emulation_is_registered_where_its_package_alone_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    ran: list[list[str]] = []
+    monkeypatch.setattr(requirements_module, "run", lambda argv, **_options: ran.append(list(argv)))
+    with pytest.raises(ConfigError, match="binfmt-support && update-binfmts --enable"):
+        require((BINFMT,), install=False)
+    require((BINFMT,), install=True)
+    assert ran[-1] == ["update-binfmts", "--enable"]
+    require(("ostree",), install=True)
+    assert ran[-1] != ["update-binfmts", "--enable"]
 
 
 def test_only_root_can_build(monkeypatch: pytest.MonkeyPatch) -> None:

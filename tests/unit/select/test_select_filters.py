@@ -150,6 +150,11 @@ def test_a_misspelt_name_suggests_the_near_one() -> None:
         chosen(patterns=("bystandr",))
 
 
+def test_a_misspelt_family_suggests_the_near_one() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean defaults\.docker\.\*"):
+        chosen(test("defaults.docker.is-off"), test("defaults.boot.done"), patterns=("defaults.dokcer.*",))
+
+
 def test_a_pattern_may_match_only_tests_that_are_filtered() -> None:
     assert names(chosen(test("t", distros="fcos"), patterns=("t", "by*"))) == ["bystander"]
 

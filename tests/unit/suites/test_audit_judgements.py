@@ -1,4 +1,4 @@
-"""What the audits judge by more than one item: every road to docker, presets, configs, upgrades."""
+"""Judgements of audits on more than one item: every road to docker, presets, configs, upgrades."""
 
 from __future__ import annotations
 
