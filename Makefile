@@ -57,6 +57,7 @@ check: $(VENV)/.ready
 
 # The catalogues that the messages are read from, after a change of a kola.po.
 messages: $(VENV)/.ready
+	$(BIN)/python tests/helpers/messages.py
 	$(BIN)/pybabel -q compile -d harness/locale -D kola
 
 reference: $(VENV)/.ready packages

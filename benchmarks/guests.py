@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from socket import socket
 
 from harness.artifact import BuildRoot
 from harness.ignition import IgnitionConfig, additions
+from harness.machine.arrival import Arrival
 from harness.machine.boot import DiskImage
 from harness.machine.machine import Machine
 from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
@@ -111,7 +110,8 @@ class Guests:
             )
             machine = Machine(instance, template.access, scale=self.platform.scale, how="clone")
             try:
-                machine.wait_resumed(template.boot_id, os.urandom(64), time.time())
+                machine.wait_resumed(Arrival.new(template.boot_id))
+                machine.arrive()
                 yield machine
             finally:
                 machine.close()

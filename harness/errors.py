@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.util.quote import printable, shortened
@@ -34,14 +35,16 @@ class ConfigError(HarnessError):
     def __str__(self) -> str:
         return self.described()
 
-    def described(self, hint: str = "hint") -> str:
-        """Return the message with file, line and hint; `hint` is the word before the latter."""
+    def described(self, hint: str = "hint", *, say: Callable[[str], str] = str) -> str:
+        """Return the message with file, line and hint; `hint` is the word before the latter, and `say`
+        translates.
+        """
         where = ""
         if self.file is not None:
             name = shortened(printable(str(self.file)))
             where = f"{name}:{self.line}: " if self.line is not None else f"{name}: "
-        tail = f"\n  {hint}: {self.hint}" if self.hint else ""
-        return f"{where}{self.message}{tail}"
+        tail = f"\n  {hint}: {say(self.hint)}" if self.hint else ""
+        return f"{where}{say(self.message)}{tail}"
 
 
 class InfrastructureError(HarnessError):

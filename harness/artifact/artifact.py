@@ -12,7 +12,6 @@ from harness.artifact.formats import Format, check_format, format_of_kind
 from harness.artifact.qcow2 import MAGIC
 from harness.artifact.unpack import Compression, unpack
 from harness.errors import ConfigError
-from harness.util.language import tr
 from harness.util.sizes import show_size
 
 _RAW_SUFFIXES = frozenset({".raw", ".img"})
@@ -49,10 +48,10 @@ class Artifact:
         ConfigError.
         """
         if not path.exists():
-            raise ConfigError(tr("no such file"), file=path, hint=_missing_hint(path))
+            raise ConfigError("no such file", file=path, hint=_missing_hint(path))
         if path.is_dir():
-            hint = tr("name the image file itself, or give the build directory as --workdir")
-            raise ConfigError(tr("is a directory, not an image"), file=path, hint=hint)
+            hint = "name the image file itself, or give the build directory as --workdir"
+            raise ConfigError("is a directory, not an image", file=path, hint=hint)
         compression = Compression.of(path)
         inner = Path(path.stem) if compression else path
         wanted = format_of_kind(kind)

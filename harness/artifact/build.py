@@ -19,7 +19,6 @@ from harness.artifact.distro import DISTROS
 from harness.artifact.formats import format_of_kind
 from harness.errors import ConfigError
 from harness.util.jsontext import read_json_object
-from harness.util.language import tr
 from harness.util.quote import quote
 
 SCHEMA_MAJOR = "1"
@@ -31,7 +30,7 @@ M = TypeVar("M", bound=BaseModel)
 class ImageMeta(BaseModel):
     """An entry of meta.json's `images`."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     path: str
     sha256: str | None = None
@@ -53,7 +52,7 @@ class ImageMeta(BaseModel):
 class BuildMeta(BaseModel):
     """The keys of meta.json that kola reads; other keys are kept unchanged."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     buildid: str
     name: str
@@ -66,7 +65,7 @@ class BuildMeta(BaseModel):
 class BuildEntry(BaseModel):
     """A build listed in builds.json."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     id: str
     arches: tuple[str, ...] = ()
@@ -75,7 +74,7 @@ class BuildEntry(BaseModel):
 class BuildIndex(BaseModel):
     """The content of builds.json: the builds, newest first."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     schema_version: str = Field(alias="schema-version")
     builds: tuple[BuildEntry, ...] = ()
@@ -157,15 +156,13 @@ class BuildRoot:
         """
         if not self.is_root(self.path):
             raise ConfigError(
-                tr("{path} is not a build directory: it has no builds/", path=self.path),
-                hint=tr("run kola where nosa was run, or name that directory with --workdir"),
+                f"{self.path} is not a build directory: it has no builds/",
+                hint="run kola where nosa was run, or name that directory with --workdir",
             )
         arch = arch or platform.machine()
         index = self._index()
         if not index.builds:
-            raise ConfigError(
-                tr("no builds yet"), file=self.builds / "builds.json", hint=tr("run nosa build first")
-            )
+            raise ConfigError("no builds yet", file=self.builds / "builds.json", hint="run nosa build first")
         if build == LATEST:
             entry = self._latest(index, arch)
         elif build.startswith("-"):
@@ -230,9 +227,9 @@ class BuildRoot:
             if entry.id == build:
                 return entry
         raise ConfigError(
-            tr("there is no build {id}", id=repr(build)),
+            f"there is no build {build!r}",
             file=self.builds / "builds.json",
-            hint=tr("builds there: {ids}", ids=_some(index.builds)),
+            hint=f"builds there: {_some(index.builds)}",
         )
 
     def _load(self, entry: BuildEntry, arch: str) -> Build:

@@ -40,7 +40,7 @@ def wrap_network(keyfiles: Mapping[str, str], network_dir: str) -> bytes:
 
 
 class _Location(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
     file: str = _DEFAULT_FILE
     offset: int = 0
     length: int | None = None

@@ -44,7 +44,7 @@ class KargsEdit:
 
 
 class _Area(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
     path: str
     offset: int
     end: str = "\n"
@@ -52,7 +52,7 @@ class _Area(BaseModel):
 
 
 class _Description(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
     default: str
     size: int
     files: list[_Area]

@@ -7,11 +7,13 @@ import shlex
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from harness.errors import HarnessError, MachineFailure
 from harness.machine import health
+from harness.machine.arrival import READ_BOOT_ID, Arrival
 from harness.machine.console import Console
 from harness.machine.guest import File, Unit
 from harness.machine.heartbeat import UNRESPONSIVE
@@ -25,7 +27,6 @@ from harness.machine.sessions import (
     COMMAND_SECONDS,
     CONNECT_SECONDS,
     DOWN_SECONDS,
-    READ_BOOT_ID,
     Access,
     Session,
     Sessions,
@@ -68,6 +69,7 @@ class Machine:
         self._channels: dict[str, LineChannel] = {}
         self._waited_for = ""
         self._journal_mark = 0
+        self._arrival: Arrival | None = None
         self.unchecked = False
 
     # Time
@@ -138,11 +140,13 @@ class Machine:
 
         Raises AuthenticationRefused.
         """
+        self.arrive()
         connection = self.sessions.open(self.deadline(timeout), user=user, key=key, password=password)
         return Session(connection, self.deadline)
 
     def socket_to_sshd(self, timeout: float = CONNECT_SECONDS) -> socket.socket:
         """Return a new TCP connection on which sshd has sent its banner. The caller closes it."""
+        self.arrive()
         return self.sessions.socket_to_sshd(self.deadline(timeout))
 
     @property
@@ -159,11 +163,25 @@ class Machine:
         """Wait until a command has run over SSH. Raises the cause early when that has become impossible."""
         self.sessions.wait_reachable(self.deadline(timeout))
 
-    def wait_resumed(self, boot_id: str, seed: bytes, now: float) -> None:
-        """Wait until a guest that continues from boot `boot_id` answers, as Sessions.wait_resumed does."""
-        self.sessions.wait_resumed(boot_id, seed, now)
+    def wait_resumed(self, arrival: Arrival) -> None:
+        """Log in to a guest that continues from a frozen boot.
+
+        The first command of `run` with sudo does what `arrival` says before its own work; anything else is
+        preceded by `arrive`. So clock and entropy are right for all that a test does.
+        """
+        self.sessions.wait_resumed(arrival.boot_id)
         self._journal_mark = self.journal.position
-        self._waited_for = boot_id  # when the template was made
+        self._waited_for = arrival.boot_id  # when the template was made
+        self._arrival = arrival
+
+    def arrive(self) -> None:
+        """Do now what a resumed guest still has to be told; nothing for all others.
+
+        Raises InfrastructureError `clone-mismatch` when it is not the boot that was frozen.
+        """
+        if self._arrival is not None:
+            self.run(":", sudo=True)
+            self._journal_mark = self.journal.position
 
     def drop_connection(self) -> None:
         """Close the current connection; the next command opens another."""
@@ -182,10 +200,16 @@ class Machine:
     ) -> Completed:
         """Run a shell line, or an argument list, which is quoted. `sudo` runs it as root.
 
-        Never raises for an exit status: see Completed.check. Raises DeadlineExceeded, ConnectionLost, or the
-        incident that ended the machine.
+        `on_output` may hear a line of our own as well. Never raises for an exit status: see Completed.check.
+        Raises DeadlineExceeded, ConnectionLost, or the incident that ended the machine.
         """
         line = command if isinstance(command, str) else shlex.join(command)
+        if not sudo:
+            self.arrive()
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            line = arrival.before(line)
+            input = arrival.seed + (input.encode() if isinstance(input, str) else input or b"")
         if sudo:
             line = f"sudo -n -- sh -c {shlex.quote(line)}"
         connection = self.sessions.current()
@@ -196,20 +220,26 @@ class Machine:
                 error.evidence = self.instance.console.text(10)
             raise
         self._publish("command", {"command": line, "status": done.status, "seconds": round(done.seconds, 3)})
+        if arrival is not None:
+            done = replace(done, stdout=arrival.output(done))
         return done
 
     def put(self, source: Path, target: str) -> None:
         """Copy a local file to an absolute path at which the login user may write."""
+        self.arrive()
         self.sessions.current().put(source, target, deadline=self.deadline(COMMAND_SECONDS))
 
     def put_bytes(self, data: bytes, target: str, *, mode: int = 0o644) -> None:
+        self.arrive()
         self.sessions.current().put_bytes(data, target, mode=mode, deadline=self.deadline(COMMAND_SECONDS))
 
     def get(self, source: str, target: Path) -> None:
         """Copy a file of the guest to this host."""
+        self.arrive()
         self.sessions.current().get(source, target, deadline=self.deadline(COMMAND_SECONDS))
 
     def get_bytes(self, source: str) -> bytes:
+        self.arrive()
         return self.sessions.current().get_bytes(source, deadline=self.deadline(COMMAND_SECONDS))
 
     def unit(self, name: str) -> Unit:

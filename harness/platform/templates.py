@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -22,6 +20,7 @@ from typing import Protocol
 from harness.artifact import ArtifactCache
 from harness.errors import MachineFailure
 from harness.ignition import IgnitionConfig
+from harness.machine.arrival import Arrival
 from harness.machine.boot import DiskImage, LiveIso, Primary
 from harness.machine.instance import Instance
 from harness.machine.machine import Machine
@@ -274,7 +273,8 @@ class Templates:
         machine = Machine(instance, base.access, scale=self._freezer.scale)
         try:
             machine.limit(deadline)
-            machine.wait_resumed(base.boot_id, os.urandom(64), time.time())
+            machine.wait_resumed(Arrival.new(base.boot_id))
+            machine.arrive()
             recipe.preparation.act(machine)
             _settle(machine)
             instance.freeze(deadline)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 
 _LONGEST = 2048
 """Maximum characters of a string sequence. A stray introducer in noise hides no more than that."""
@@ -18,6 +20,11 @@ _BEGUN = rf"|\x1b(?:\[[0-?]*[ -/]*|[\]PX^_]{_BODY}\x1b?|[ -/]*)\Z"
 
 _ESCAPES = re.compile(_WHOLE)
 _ESCAPES_IN_BYTES = re.compile((_WHOLE + _BEGUN).encode("latin-1"))
+
+
+def is_dumb(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return True for a terminal that is unknown, or shows escape sequences as text (terminfo(5): dumb)."""
+    return environ.get("TERM", "") in ("", "dumb", "unknown")
 
 
 def strip(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 from pathlib import Path
@@ -12,6 +13,8 @@ from harness.errors import ConfigError
 _OFTEN_READ_ONLY = frozenset({"reference"})
 _IN_USE = frozenset({"scratch"})
 _ELSEWHERE = "set XDG_CACHE_HOME to a directory of yours"
+
+_ANOTHER_STATE = "set XDG_STATE_HOME to a directory of yours"
 
 
 def cache_root() -> Path:
@@ -41,8 +44,29 @@ def state_root() -> Path:
     except RuntimeError:
         raise ConfigError(
             "this user has no home directory for kept machines",
-            hint="set XDG_STATE_HOME to a directory of yours",
+            hint=_ANOTHER_STATE,
         ) from None
+
+
+def require_state() -> Path:
+    """Return the state directory, created if missing.
+
+    Raises ConfigError when this user cannot write to it.
+    """
+    root = state_root()
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise unusable_state(root, error) from None
+    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+        raise unusable_state(root, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    return root
+
+
+def unusable_state(root: Path, error: OSError) -> ConfigError:
+    """Return the error for a state directory in which this user cannot keep machines."""
+    why = f"the state directory cannot be used: {error.strerror}"
+    return ConfigError(why, file=root, hint=_ANOTHER_STATE)
 
 
 def require_cache() -> Path:

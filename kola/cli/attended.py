@@ -7,7 +7,7 @@ import sys
 import time
 
 from harness.errors import ConfigError
-from harness.util.paths import require_cache
+from harness.util.paths import require_cache, require_state
 from kola.cli.kept import as_json, introduce, tell
 from kola.keep.enter import console, shell
 from kola.keep.options import SpawnOptions
@@ -18,6 +18,7 @@ from kola.keep.start import Started
 def spawn(args: argparse.Namespace) -> int:
     """Return the exit status of the shell or of the command; 0 without one."""
     require_cache()
+    require_state()
     options = SpawnOptions.of(args)
     attended = args.shell and not (args.detach or args.idle or args.ssh_command)
     if attended and not sys.stdin.isatty() and not args.console:

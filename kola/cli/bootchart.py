@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Raises ConfigError when the file cannot be written, MachineFailure when there is no chart."""
-    from harness.util.paths import require_cache
+    from harness.util.paths import require_cache, require_state
     from kola.cli.kept import introduce, tell
     from kola.keep.enter import output_of
     from kola.keep.options import SpawnOptions
@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if not target.parent.is_dir():
         raise ConfigError("there is no such directory", file=target.parent)
     require_cache()
+    require_state()
     with Started(replace(SpawnOptions.of(args), cold=True).order(tell)) as started:
         (machine,) = started.machines(tell)
         tell(introduce(machine))

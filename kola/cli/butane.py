@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.util.language import localized
 from harness.util.userfile import read_standard_input, read_user_text
 from kola.cli.streams import write_utf8
 from kola.run.argtypes import path
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     source = Path("<stdin>" if args.file == _STANDARD else args.file)
     translation = translate(text, files_dir=args.files_dir, strict=args.strict, source=source)
     for warning in translation.warnings:
-        print(warning, file=sys.stderr)
+        print(localized(str(warning)), file=sys.stderr)
     if not args.check:
         _write(args.output, translation.config.to_json(pretty=args.pretty).rstrip("\n") + "\n")
     return 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.util.language import localized
 from kola.cases.catalog import find_tests, own_root
 from kola.run.options import UPGRADE, SelectionOptions, SubjectOptions
 from kola.run.selection import UPGRADE_BANK, roots_from
@@ -45,6 +47,7 @@ class Completer:
             found = self.words(parser, parsed_args)
         except (HarnessError, OSError):
             return {}
+        found = {word: localized(text) for word, text in found.items()}
         if not self.listed:
             return found
         before, comma, last = prefix.rpartition(_LISTED)
@@ -111,6 +114,35 @@ def firmwares(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Word
     return dict.fromkeys(map(str, Firmware), "")
 
 
+def platforms(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Words:
+    """Return the names of the platforms."""
+    from harness.platform.choose import NAMES
+
+    return dict.fromkeys(NAMES, "")
+
+
+def libvirt_daemons(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Words:
+    """Return libvirt's own addresses of its daemons on this host."""
+    return {"qemu:///system": "the daemon of the host", "qemu:///session": "the daemon of this user"}
+
+
+def architectures(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Words:
+    """Return the architectures that machines can have."""
+    return dict.fromkeys(("x86_64", "aarch64"), "")
+
+
+def categories(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Words:
+    """Return the categories of the facts that the line names; of the latest build's if it names none."""
+    from kola.cli.facts import load
+
+    return dict.fromkeys(sorted(load(args.facts or "latest", args.workdir or Path()).categories), "")
+
+
+def rerun_tags(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Words:
+    """Return the values of --allow-rerun-success with one tag."""
+    return {f"tags={tag}": text for tag, text in tags(parser, args).items()}
+
+
 BY_DESTINATION = {
     "patterns": Completer(tests),
     "denylist_test": Completer(tests, listed=True),
@@ -120,6 +152,11 @@ BY_DESTINATION = {
     "facts": Completer(builds),
     "before": Completer(builds),
     "after": Completer(builds),
+    "platform": Completer(platforms),
+    "libvirt_uri": Completer(libvirt_daemons),
+    "arch": Completer(architectures),
+    "category": Completer(categories),
+    "allow_rerun_success": Completer(rerun_tags),
     "distro": Completer(distros),
     "also_distro": Completer(distros, listed=True),
     "topic": Completer(command_names),

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from harness.errors import ConfigError
 from harness.machine.badness import Hit, Scanner
+from harness.util.language import localized, tr
 from harness.util.userfile import open_user_file
 
 _CHUNK = 1 << 18
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
                 with open_user_file(Path(name)) as stream:
                     hits = check(stream, name=name)
         except ConfigError as error:
-            print(error, file=sys.stderr)
+            print(error.described(tr("hint"), say=localized), file=sys.stderr)
             status = 2
             continue
         if hits and status == 0:

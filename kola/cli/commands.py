@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from harness.errors import ConfigError
-from harness.util.language import tr
 from harness.util.suggest import near
 from kola.run.argtypes import shortened
 from kola.run.options import UPGRADE, parser_of
@@ -97,8 +96,8 @@ def load(name: str) -> Command:
         if point.name == name:
             return cast(Command, point.load())
     similar = near(name, names())
-    hint = tr("did you mean {word}?", word=similar[0]) if similar else _all_commands()
-    raise ConfigError(tr("unknown command {word}", word=shortened(name)), hint=hint)
+    hint = f"did you mean {similar[0]}?" if similar else _all_commands()
+    raise ConfigError(f"unknown command {shortened(name)}", hint=hint)
 
 
 def parser(name: str, command: Command) -> Parser:
@@ -121,7 +120,7 @@ def command_first(words: Sequence[str]) -> list[str]:
     """
     at = command_position(words)
     if at >= len(words):
-        raise ConfigError(tr("no command"), hint=_all_commands())
+        raise ConfigError("no command", hint=_all_commands())
     return [words[at], *words[:at], *words[at + 1 :]]
 
 
@@ -144,7 +143,7 @@ def command_position(words: Sequence[str], *, start: int = 0) -> int:
 
 
 def _all_commands() -> str:
-    return tr("commands: {names}", names=", ".join(names()))
+    return f"known commands: {', '.join(names())}"
 
 
 def _registered() -> tuple[EntryPoint, ...]:

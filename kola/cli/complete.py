@@ -15,6 +15,7 @@ from argcomplete.completers import ChoicesCompleter, DirectoriesCompleter, Files
 from argcomplete.finders import CompletionFinder
 from argcomplete.lexers import split_line
 
+from harness.util.language import localized
 from kola.cli import commands
 from kola.cli.candidates import BY_DESTINATION, WITH_FILES, Completer
 from kola.cli.completion import PROGRAM
@@ -104,8 +105,9 @@ def _summary(name: str) -> str:
 
 
 def _equip(parser: argparse.ArgumentParser) -> None:
-    """Give completers to the arguments that have none."""
+    """Give completers to the arguments that have none, and texts in the user's language to all."""
     for action in parser._actions:
+        action.help = localized((action.help or "").replace("%%", "%")).replace("%", "%%")
         if isinstance(action, argparse._SubParsersAction):
             for sub in action.choices.values():
                 _equip(sub)

@@ -10,7 +10,8 @@ from pathlib import Path
 from harness.errors import ConfigError
 from harness.machine.spec import HostDirectory
 from harness.platform.choose import choose
-from harness.util.paths import require_cache
+from harness.util.ansi import is_dumb
+from harness.util.paths import require_cache, require_state
 from kola.cli.kept import introduce, tell
 from kola.keep.enter import await_ssh, console, shell
 from kola.keep.options import SpawnOptions
@@ -25,6 +26,7 @@ WORKDIR_MOUNT = "/var/mnt/workdir"
 def qemuexec(args: argparse.Namespace) -> int:
     """Return the exit status of the shell or of the command; 0 after a console."""
     require_cache()
+    require_state()
     if args.devshell and not sys.stdin.isatty():
         raise ConfigError(
             "--devshell needs a terminal, and standard input is none", hint="-x COMMAND needs none"
@@ -36,7 +38,7 @@ def qemuexec(args: argparse.Namespace) -> int:
         if not by_ssh:
             console(machine)
             return 0
-        await_ssh(machine, show=sys.stderr.isatty())
+        await_ssh(machine, show=sys.stderr.isatty() and not is_dumb())
         if args.ssh_command:
             return shell(machine, [args.ssh_command])
         return shell(machine, reconnect=True)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 
 import pytest
 
 from harness.errors import ConfigError
 from harness.platform.base import SCALE_VARIABLE
 from harness.platform.choose import choose
-from harness.util.language import tr
+from harness.util.language import localized
 from kola.cli import streams
 from kola.cli.handover import HandOver
 from kola.cli.session import run_pytest
 from kola.cli.verify import verify_clones
 from kola.plugin.recorder import Recorder
+from kola.plugin.xdist.forkserver import ForkServer
 from kola.run.options import RunOptions
 from kola.run.resolve import Resolved, resolve
 from kola.schedule.budget import workers
@@ -29,6 +31,16 @@ def run_tests(options: RunOptions) -> int:
     """
     streams.outlive()
     resolved = resolve(options, tell=_tell)
+    tempfile.gettempdir()  # found once for all workers: the search for it writes a file
+    forks = ForkServer.start()  # now that all is imported, and before the first thread
+    try:
+        return _run(options, resolved, forks)
+    finally:
+        if forks is not None:
+            forks.close()
+
+
+def _run(options: RunOptions, resolved: Resolved, forks: ForkServer | None) -> int:
     plan = resolved.plan
     platform = choose(plan.platform, plan.arch, uri=plan.libvirt_uri)
     os.environ[SCALE_VARIABLE] = str(platform.scale)  # so that workers do not measure again while guests run
@@ -36,19 +48,17 @@ def run_tests(options: RunOptions) -> int:
         _tell(f"accelerator: {platform.note}")
     count = workers(options.parallel, plan, platform.capacity())
     handed = HandOver(resolved, closes=not options.verify_clones)
-    status = run_pytest(handed, count)
+    status = run_pytest(handed, count, forks)
     recorder = handed.recorder
     if recorder is None or recorder.run is None:
         if status == pytest.ExitCode.USAGE_ERROR:
-            raise ConfigError(
-                tr("pytest refused its arguments, as said above"), hint=tr("look at --pytest-args")
-            )
+            raise ConfigError("pytest refused its arguments, as said above", hint="look at --pytest-args")
         return 1
     if options.verify_clones:
 
         def again(sample: Resolved) -> Recorder | None:
             second = HandOver(sample, closes=False, timed=False)
-            run_pytest(second, min(count, len(sample.plan.tests)))
+            run_pytest(second, min(count, len(sample.plan.tests)), forks)
             return second.recorder
 
         verify_clones(recorder, again, resolved)
@@ -57,4 +67,4 @@ def run_tests(options: RunOptions) -> int:
 
 
 def _tell(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    print(localized(message), file=sys.stderr, flush=True)

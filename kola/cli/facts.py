@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
+from harness.util.language import localized, tr
 from kola.run.argtypes import path
 
 if TYPE_CHECKING:
@@ -98,9 +99,16 @@ def _diff(before: Facts, after: Facts, workdir: Path) -> int:
 
     found = differences(before, after, load_approvals(workdir / "src/config" / FILE))
     for one in found:
-        print(one)
+        print(localized(str(one)))
     grave = sum(one.severity is Severity.FAILURE for one in found)
-    print(f"{len(found)} differences between {before.build} and {after.build}, {grave} of them failures")
+    said = tr(
+        "{count} differences between {before} and {after}, {grave} of them failures",
+        count=len(found),
+        before=before.build,
+        after=after.build,
+        grave=grave,
+    )
+    print(said)
     return 1 if grave else 0
 
 
@@ -116,5 +124,5 @@ def _accept(facts: Facts, workdir: Path) -> int:
         facts.write(path)
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", file=path) from error
-    print(f"the facts of build {build.id} are accepted: {path}")
+    print(tr("the facts of build {id} are accepted: {path}", id=build.id, path=path))
     return 0

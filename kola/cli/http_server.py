@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.util.language import tr
 from kola.run.argtypes import path, whole
 
 HELP = "serve a directory over HTTP"
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
             f"port {args.port} cannot be used: {error.strerror}", hint="-P names another"
         ) from None
     with server:
-        print(f"serving {directory} at port {server.server_port}", flush=True)
+        said = tr("serving {directory} at port {port}", directory=directory, port=server.server_port)
+        print(said, flush=True)
         server.serve_forever()
     return 0

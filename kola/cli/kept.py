@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from harness.util.language import localized, tr
+
 if TYPE_CHECKING:
     from kola.keep.record import Kept
 
@@ -19,19 +21,29 @@ def add_name(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:
         metavar="NAME",
         nargs="?" if optional else None,
         default=None,
-        help="a machine as kola ps lists it" + ("; the latest if left out" if optional else ", or `latest`"),
+        help="a machine as kola ps lists it; the latest if left out"
+        if optional
+        else "a machine as kola ps lists it, or `latest`",
     )
 
 
 def tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """Say something in the user's language, on standard error."""
+    print(localized(text), file=sys.stderr, flush=True)
 
 
 def introduce(machine: Kept) -> str:
     """Return a line about a machine that has just become ready."""
     until = time.strftime("%H:%M", time.localtime(machine.ends))
     ways = f"kola ssh {machine.name}, kola console {machine.name}, kola stop {machine.name}"
-    return f"{machine.name}: {machine.build} ({machine.how}), until {until}; {ways}"
+    return tr(
+        "{name}: {build} ({how}), until {time}; {ways}",
+        name=machine.name,
+        build=machine.build,
+        how=machine.how,
+        time=until,
+        ways=ways,
+    )
 
 
 def as_json(machine: Kept) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.util.language import localized, tr
 from harness.util.quote import quote
 from harness.util.suggest import did_you_mean
 from kola.cases import model
@@ -76,12 +77,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(as_table(listed))
     for warning in external.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(tr("warning: {text}", text=localized(str(warning))), file=sys.stderr)
     for error in catalog.errors:
-        print(f"broken: {error}", file=sys.stderr)
+        print(_broken(error), file=sys.stderr)
     for test in external.broken:
-        print(f"broken: {test.name}: {test.error}", file=sys.stderr)
+        print(_broken(test.error, f"{test.name}: "), file=sys.stderr)
     return 0
+
+
+def _broken(error: ConfigError, name: str = "") -> str:
+    return tr("broken: {text}", text=f"{name}{error.described(tr('hint'), say=localized)}")
 
 
 def _check(selection: SelectionOptions, subject: SubjectOptions) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
 
 import kola
 from harness.errors import ConfigError, HarnessError
-from harness.util.language import tr
+from harness.util.language import localized, tr
+from harness.util.width import padded
 from kola.cli import commands, streams
 from kola.run.argtypes import shortened
 
@@ -17,7 +20,11 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMPLETION = "_ARGCOMPLETE"
 """The variable with which a shell's completion asks for words instead of the command."""
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+"""The errors of a disk, which may be met at any place and need no traceback."""
+
 _HELP_WIDTH = 16
+_GC_THRESHOLD = 20_000  # most objects of a command live as long as it, so collections find next to nothing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         complete()
     streams.prepare()
+    gc.set_threshold(_GC_THRESHOLD)
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         _require_text(words)
@@ -42,20 +50,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = commands.load(words[0])
         _require_current_directory()
         args = commands.parser(words[0], command).parse(words[1:])
-        return streams.finish(int(command.run(args)))
+        status = int(command.run(args))
+        gc.freeze()  # the process ends: its last collection would be the longest
+        return streams.finish(status)
     except SystemExit as ended:  # argparse's --help
         return streams.finish(ended.code if isinstance(ended.code, int) else FAILED)
     except ConfigError as error:
-        _complain(tr("kola: error: {error}", error=error.described(tr("hint"))))
+        _complain(tr("kola: error: {error}", error=error.described(tr("hint"), say=localized)))
         return USAGE
     except HarnessError as error:
-        _complain(f"kola: {error}")
+        _complain(f"kola: {localized(str(error))}")
         return FAILED
     except KeyboardInterrupt:
         _complain(tr("kola: interrupted"))
         return INTERRUPTED
     except BrokenPipeError:
         return streams.finish(OK)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _complain(tr("kola: cannot write: {error}", error=error))
+        return FAILED
 
 
 def _complain(message: str) -> None:
@@ -75,11 +90,17 @@ def _asked(words: list[str]) -> list[str]:
 
 
 def _help() -> str:
-    lines = ["usage: kola COMMAND [OPTION…] [ARGUMENT…]", "", "VM tests for NestOS.", ""]
+    lines = [
+        tr("usage: {usage}", usage="kola COMMAND [OPTION…] [ARGUMENT…]"),
+        "",
+        tr("VM tests for NestOS."),
+        "",
+    ]
     for topic, members in commands.by_topic().items():
-        lines.append(f"{topic}:")
-        lines += [f"  {name:<{_HELP_WIDTH}}{commands.load(name).HELP}" for name in members]
-    return "\n".join([*lines, "", f"kola COMMAND --help explains each. This is version {kola.__version__}."])
+        lines.append(tr("{title}:", title=localized(topic)))
+        lines += [f"  {padded(name, _HELP_WIDTH)}{localized(commands.load(name).HELP)}" for name in members]
+    last = tr("kola COMMAND --help explains each. This is version {version}.", version=kola.__version__)
+    return "\n".join([*lines, "", last])
 
 
 def _require_text(words: Sequence[str]) -> None:
@@ -100,8 +121,8 @@ def _require_current_directory() -> None:
         os.getcwd()  # noqa: PTH109 - only whether it raises matters
     except OSError as error:
         raise ConfigError(
-            tr("the current directory cannot be used: {error}", error=error.strerror),
-            hint=tr("change to one that exists"),
+            f"the current directory cannot be used: {error.strerror}",
+            hint="change to one that exists",
         ) from None
 
 

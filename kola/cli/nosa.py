@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from harness.util.language import tr
 from kola.nosa.install import DIRECTORY, install, uninstall
 from kola.run.argtypes import path
 
@@ -31,8 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.action == "install":
         replaced = install(args.directory)
-        print(f"installed in {args.directory}; kept aside: {', '.join(replaced) or 'nothing'}")
+        names = ", ".join(replaced) or tr("nothing")
+        print(tr("installed in {directory}; kept aside: {names}", directory=args.directory, names=names))
     else:
         restored = uninstall(args.directory)
-        print(f"removed from {args.directory}; restored: {', '.join(restored) or 'nothing'}")
+        names = ", ".join(restored) or tr("nothing")
+        print(tr("removed from {directory}; restored: {names}", directory=args.directory, names=names))
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from harness.util.language import localized, tr
 from kola.run.parser import Switch
 
 if TYPE_CHECKING:
@@ -38,14 +39,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(answer: Answer) -> Iterator[str]:
-    yield f"{answer.name}: {'ready' if answer.ready else 'not ready'}"
+    yield f"{answer.name}: {tr('ready') if answer.ready else tr('not ready')}"
     if answer.ready:
-        yield f"  accelerator: {answer.accelerator}"
-        yield f"  offers: {', '.join(answer.offers)}"
+        yield "  " + tr("accelerator: {name}", name=localized(answer.accelerator))
+        yield "  " + tr("offers: {features}", features=", ".join(map(localized, answer.offers)))
     for feature, reason in answer.refuses.items():
-        yield f"  refuses {feature}: {reason}"
+        yield "  " + tr("refuses {feature}: {reason}", feature=localized(feature), reason=localized(reason))
     for one in answer.missing:
-        yield f"  missing: {one.name}{'' if one.essential else ' (optional)'}"
-        yield f"    {one.hint}"
+        lacking = tr("missing: {name}") if one.essential else tr("missing: {name} (optional)")
+        yield "  " + lacking.format(name=localized(one.name))
+        yield f"    {localized(one.hint)}"
     if answer.error:
-        yield f"  {answer.error}"
+        yield f"  {localized(answer.error)}"

@@ -6,6 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
+from harness.util.language import tr
 from kola.cli.kept import as_json, span
 from kola.cli.table import aligned
 from kola.run.parser import Switch
@@ -18,8 +19,6 @@ EXAMPLES = (
     "kola ps                          # name, age and time left of each",
     "kola ps --json | jq -r .ssh.port # one JSON object a line",
 )
-
-_HEADER = ("NAME", "STATE", "AGE", "LEFT", "HOW", "MEMORY", "SSH", "BUILD", "KEPT FOR")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +33,15 @@ def run(args: argparse.Namespace) -> int:
         for machine in machines:
             print(as_json(machine))
     else:
-        print(aligned([_HEADER, *(_row(machine) for machine in machines)]))
+        print(aligned([_header(), *(_row(machine) for machine in machines)]))
     return 0
+
+
+def _header() -> tuple[str, ...]:
+    return (
+        *(tr("NAME"), tr("STATE"), tr("AGE"), tr("LEFT"), tr("HOW")),
+        *(tr("MEMORY"), "SSH", tr("BUILD"), tr("KEPT FOR")),
+    )
 
 
 def _row(machine: Kept) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from kola.cli import spawnargs
+from kola.run.argtypes import path
 from kola.run.parser import Switch
 
 HELP = "start one machine with its console here"
@@ -39,6 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     spawnargs.add_config(parser)
     hardware = spawnargs.add_hardware(parser)
     spawnargs.add_cold(hardware)
+    hardware.add_argument(
+        "--netboot", default="", metavar="FILE", help="boot from the network: this file, over TFTP, or a URL"
+    )
+    hardware.add_argument(
+        "--netboot-dir",
+        type=path,
+        metavar="DIR",
+        help="what TFTP serves; else the directory of the file",
+    )
     hardware.add_argument("--auto-cpus", action=Switch, help="as many CPUs as there are here")
     parser.add_argument("qemu_words", metavar="QEMU-ARG", nargs="*", help="after --: more arguments for QEMU")
 

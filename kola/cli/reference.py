@@ -7,6 +7,7 @@ import sys
 import time
 
 from harness.errors import ConfigError
+from harness.util.language import localized
 from harness.util.paths import give_back_to_sudo_user, require_cache
 from kola.run.argtypes import path
 from kola.run.parser import Switch
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
 
     def progress(line: str) -> None:
-        print(f"[{time.monotonic() - started:4.0f} s] {line}", file=sys.stderr, flush=True)
+        print(f"[{time.monotonic() - started:4.0f} s] {localized(line)}", file=sys.stderr, flush=True)
 
     try:
         if args.live:

@@ -27,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
 
     kept = find(args.name)
     target: Path = args.output or Path(f"{kept.name}.png").absolute()
+    if target.is_dir():
+        raise ConfigError("is a directory", file=target, hint="name the file with -o")
     if not target.parent.is_dir():
         raise ConfigError("there is no such directory", file=target.parent)
     ask(kept.control, Request(order=Order.SCREENSHOT, path=target))

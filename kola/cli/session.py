@@ -10,6 +10,8 @@ import pytest
 from kola.cases.catalog import collected_by_pytest, own_root
 from kola.cli.handover import HandOver
 from kola.plugin.external.collection import ALL_TESTS
+from kola.plugin.xdist.forked import ForkedWorkers
+from kola.plugin.xdist.forkserver import ForkServer
 from kola.run.resolve import Resolved
 
 _FOREIGN = "PYTEST_"
@@ -18,13 +20,13 @@ verdicts.
 """
 
 
-def run_pytest(handed: HandOver, workers: int) -> int:
-    """Run the session and return pytest's exit status."""
+def run_pytest(handed: HandOver, workers: int, forks: ForkServer | None = None) -> int:
+    """Run the session, whose workers `forks` starts if given, and return pytest's exit status."""
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[name]
     resolved = handed.resolved
     argv = _arguments(resolved, workers if resolved.plan.tests else 1)
-    return int(pytest.main(argv, plugins=[handed]))
+    return int(pytest.main(argv, plugins=[handed, *([ForkedWorkers(forks)] if forks is not None else [])]))
 
 
 def _arguments(resolved: Resolved, workers: int) -> list[str]:

@@ -13,7 +13,7 @@ from kola.run.parser import Switch
 
 SHOWN = (
     *("--nodecount", "--detach", "--ssh-command"),
-    *("--qemu-image", "--ignition", "--memory", "--disk"),
+    *("--qemu-image", "--ignition", "--memory"),
 )
 HELP = "start machines and open a shell in one"
 EXAMPLES = (

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kola.run.argtypes import duration, firmware, host_directory, path, size, whole, workdir
+from kola.run.arguments import add_disk_options
 from kola.run.parser import Switch, titled_group
 from kola.run.selection import DEFAULT_PLATFORM
 
@@ -56,6 +57,7 @@ def add_hardware(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group.add_argument(
         "-m",
         "--memory",
+        "--qemu-memory",
         dest="qemu_memory",
         type=whole(64, MOST_MIB, "a number of MiB"),
         metavar="MIB",
@@ -67,12 +69,20 @@ def add_hardware(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         type=whole(1, 4096, "a number of CPUs"),
         default=1,
         metavar="N",
-        help="CPUs (1)",
+        help="number of CPUs (1)",
     )
     group.add_argument(
-        "--firmware", dest="qemu_firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure"
+        "--firmware",
+        "--qemu-firmware",
+        dest="qemu_firmware",
+        type=firmware,
+        metavar="KIND",
+        help="bios, uefi or uefi-secure",
     )
-    group.add_argument("--size", dest="qemu_size", type=size, metavar="[+]SIZE", help="of the primary disk")
+    group.add_argument(
+        "--size", "--qemu-size", dest="qemu_size", type=size, metavar="[+]SIZE", help="of the primary disk"
+    )
+    add_disk_options(group)
     group.add_argument(
         "-D",
         "--disk",
@@ -83,8 +93,14 @@ def add_hardware(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help="one more disk",
     )
     group.add_argument(
-        "--nics", type=whole(0, 16, "a number of NICs"), default=0, metavar="N", help="more NICs"
+        "--nics",
+        "--additional-nics",
+        type=whole(0, 16, "a number of NICs"),
+        default=0,
+        metavar="N",
+        help="more NICs",
     )
+    group.add_argument("-n", "--numa", "--numaNodes", action=Switch, help="with two NUMA nodes")
     group.add_argument("--kargs", default="", metavar="ARGS", help="kernel arguments")
     group.add_argument("--firstbootkargs", default="", metavar="ARGS", help="those of the first boot only")
     group.add_argument(

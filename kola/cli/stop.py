@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.errors import ConfigError
+from harness.util.language import tr
 from kola.run.parser import Switch
 
 HELP = "end kept machines"
@@ -24,5 +25,5 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("name the machines to be stopped, or say --all", hint="kola ps lists them")
     for kept in kept_machines() if args.all else [find(name) for name in args.names]:
         stop(kept)
-        print(f"{kept.name} has ended")
+        print(tr("{name} has ended", name=kept.name))
     return 0

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from harness.util.language import tr
+
 _STREAMS = ("stdin", "stdout", "stderr")
 _LONGEST_WORD = 300
 _LONGEST_LINE = 1000
@@ -54,7 +56,8 @@ def finish(status: int) -> int:
         _silence(sys.stdout)
     except OSError as error:
         _silence(sys.stdout)
-        print(f"kola: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        said = tr("kola: standard output cannot be written: {error}", error=error.strerror)
+        print(said, file=sys.stderr)
         return status or 1
     return status
 
@@ -71,7 +74,7 @@ def sane(message: str) -> str:
     lines = message.splitlines()
     shown = [_cut_line(line) for line in lines[:_MOST_LINES]]
     if len(lines) > _MOST_LINES:
-        shown.append(f"… and {len(lines) - _MOST_LINES} more lines")
+        shown.append(tr("… and {count} more lines", count=len(lines) - _MOST_LINES))
     return "\n".join(shown)
 
 
@@ -100,8 +103,8 @@ class _Told:
     def __call__(self, error: OSError) -> None:
         if not self._said:
             self._said = True
-            message = f"kola: standard output is lost ({error.strerror}); the run goes on\n"
-            sys.stderr.write(message)
+            message = tr("kola: standard output is lost ({error}); the run goes on", error=error.strerror)
+            sys.stderr.write(f"{message}\n")
             sys.stderr.flush()
 
 

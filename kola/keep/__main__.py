@@ -59,6 +59,8 @@ def main() -> int:
         keeper.wait()
     except HarnessError as error:
         _news(failed=str(error), wrong_input=isinstance(error, ConfigError))
+    except OSError as error:
+        _news(failed=f"the files of a kept machine cannot be written: {error}", wrong_input=False)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

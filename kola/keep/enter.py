@@ -8,6 +8,7 @@ import selectors
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import termios
@@ -21,7 +22,9 @@ from typing import NoReturn
 
 from harness.errors import ConfigError, InfrastructureError, MachineFailure
 from harness.util import ansi
+from harness.util.language import tr
 from harness.util.process import require
+from harness.util.width import cut
 from kola.keep.protocol import Order, Request, ask, connected
 from kola.keep.record import Kept, SshEntry
 
@@ -86,12 +89,12 @@ def shell(kept: Kept, command: Sequence[str] = (), *, reconnect: bool = False) -
             status = subprocess.run(line, check=False).returncode
         if not reconnect or status != _CONNECTION_FAILED:
             return status
-        print(f"{kept.name}: waiting for it to come back", file=sys.stderr, flush=True)
+        print(tr("{name}: waiting for it to come back", name=kept.name), file=sys.stderr, flush=True)
         try:
             ask(kept.control, Request(order=Order.AWAIT_SSH, seconds=_BOOT_SECONDS))
         except InfrastructureError as error:
             if error.cause == "no-keeper":
-                print(f"{kept.name} has ended", file=sys.stderr)
+                print(tr("{name} has ended", name=kept.name), file=sys.stderr)
                 return status
             raise
 
@@ -136,7 +139,7 @@ def _show_status(lines: socket.socket) -> None:
             shown = (shown + data)[-4096:]
             text = ansi.strip(shown.decode(errors="replace")).replace("\r", "").strip().rpartition("\n")[2]
             width = shutil.get_terminal_size().columns
-            sys.stderr.write(f"\r\x1b[K{text[: width - 1]}")
+            sys.stderr.write(f"\r\x1b[K{cut(text, width - 1)}")
             sys.stderr.flush()
 
 
@@ -145,25 +148,28 @@ def console(kept: Kept) -> None:
 
     Returns when the machine ends, at the key LEAVE, and at the end of standard input.
     """
-    welcome = f"console of {kept.name}; Ctrl-] leaves, and Enter brings up a prompt\r\n"
+    welcome = tr("console of {name}; Ctrl-] leaves, and Enter brings up a prompt", name=kept.name)
     try:
         with connected(kept.console) as connection, _raw(sys.stdin.fileno()):
-            sys.stderr.write(welcome)
+            sys.stderr.write(f"{welcome}\r\n")
             sys.stderr.flush()
             _relay(connection, sys.stdin.fileno())
     except OSError as error:
         raise InfrastructureError(
             f"the console of {kept.name} cannot be reached: {error.strerror}", cause="no-keeper"
         ) from None
-    print(f"\nleft the console of {kept.name}", file=sys.stderr, flush=True)
+    print("\n" + tr("left the console of {name}", name=kept.name), file=sys.stderr, flush=True)
 
 
 def _relay(connection: socket.socket, keys: int) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         _watch(selector, keys)
+        _watch_reader(selector)
         while True:
             for ready, _ in selector.select():
+                if ready.fileobj == 1:
+                    return
                 if ready.fileobj is connection:
                     shown = connection.recv(65536)
                     if not shown:
@@ -184,6 +190,12 @@ def _watch(selector: selectors.BaseSelector, keys: int) -> None:
         selector.register(keys, selectors.EVENT_READ)
 
 
+def _watch_reader(selector: selectors.BaseSelector) -> None:
+    """Watch a pipe on standard output: it becomes ready when its reader is gone (poll(2): POLLERR)."""
+    if stat.S_ISFIFO(os.fstat(1).st_mode):
+        selector.register(1, selectors.EVENT_READ)
+
+
 def _write(data: bytes) -> None:
     while data:
         data = data[os.write(1, data) :]
@@ -196,11 +208,20 @@ def _raw(terminal: int) -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(terminal)
+    ends = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         tty.setraw(terminal, termios.TCSADRAIN)  # what was typed ahead is kept
         yield
     finally:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        with contextlib.suppress(termios.error):  # a terminal that is gone
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        for number, handler in ends.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End by an exception, so that the terminal gets its mode back."""
+    raise SystemExit(128 + number)
 
 
 @contextmanager

@@ -8,12 +8,17 @@ from harness.artifact import Distro
 from harness.errors import ConfigError
 from harness.ignition import IgnitionConfig, additions
 from harness.installer.isoimage import IsoImage
+from harness.machine.boot import EmptyDisk, NetworkBoot
 from harness.machine.spec import Disk, HostDirectory, MachineSpec
 from harness.util.jsonfile import JsonFile
+from harness.util.sizes import parse_size
 from kola.machines.keywords import check_names
 from kola.machines.media import live_iso
 from kola.machines.request import MachineRequest
 from kola.run.plan import RunPlan
+
+NETBOOT_DISK_GIB = 16
+"""The size of the empty disk of a machine that boots from the network, unless another is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,7 @@ class SpawnOrder:
     lifetime: float
     disks: tuple[str, ...] = ()
     nics: int = 0
+    numa_nodes: bool = False
     kernel_args: str = ""
     firstboot_kernel_args: str = ""
     host_directories: tuple[HostDirectory, ...] = ()
@@ -40,6 +46,7 @@ class SpawnOrder:
     hostname: str = ""
     autologin: bool = False
     wait: bool = True
+    netboot: NetworkBoot | None = None
 
     def request(self) -> MachineRequest:
         """Return the request for the ordered machine. Raises ConfigError for an impossible machine."""
@@ -55,10 +62,14 @@ class SpawnOrder:
         if iso is not None:
             medium = live_iso(IsoImage(iso, self.distro), self.plan.arch, as_disk=self.iso_as_disk)
             base = replace(base, primary=None, medium=medium, primary_size=None)
+        if self.netboot is not None:
+            disk = EmptyDisk(_gib(base.primary_size) if base.primary_size else NETBOOT_DISK_GIB)
+            base = replace(base, primary=disk, medium=self.netboot, primary_size=None)
         return replace(
             base,
             disks=tuple(Disk.parse(text) for text in self.disks),
             additional_nics=self.nics,
+            numa_nodes=base.numa_nodes or self.numa_nodes,
             kernel_args=self.kernel_args,
             firstboot_kernel_args=self.firstboot_kernel_args,
             host_directories=(*base.host_directories, *self.host_directories),
@@ -79,6 +90,10 @@ class SpawnOrder:
             file = additions.GuestFile(path="/etc/hostname", content=f"{self.hostname}\n")
             parts.append(additions.kola_files([file]))
         return parts[0].merge(*parts[1:]) if parts else None
+
+
+def _gib(size: str) -> int:
+    return -(-parse_size(size.removeprefix("+")) // (1 << 30))
 
 
 FORMAT = JsonFile(SpawnOrder, "an order of machines")

@@ -16,7 +16,7 @@ class State(StrEnum):
 class SshEntry(BaseModel):
     """The SSH access to a machine: `address` and `port` as this host, or the jump host, sees them."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     address: str
     port: int
@@ -34,7 +34,7 @@ class Kept(BaseModel):
     kept. Without `ssh` only its console is accessible.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     pid: int

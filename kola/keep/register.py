@@ -14,8 +14,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.util.jsonfile import JsonFile
-from harness.util.language import tr
-from harness.util.paths import state_root
+from harness.util.paths import state_root, unusable_state
 from harness.util.process_records import ProcessRecords, Record
 from harness.util.suggest import did_you_mean
 from kola.keep.record import Kept
@@ -36,12 +35,14 @@ def kept_machines() -> list[Kept]:
     Raises ConfigError.
     """
     root = machines_root()
-    if not root.is_dir():
-        return []
-    records = _records(root, owner=os.getpid())
-    with records.locked() as others:
-        found = _machines(others)
-        _reap(root, found)
+    try:
+        if not root.is_dir():
+            return []
+        with _records(root, owner=os.getpid()).locked() as others:
+            found = _machines(others)
+            _reap(root, found)
+    except PermissionError as error:  # another user's, as after `sudo -E`
+        raise unusable_state(root, error) from None
     return found
 
 
@@ -49,7 +50,7 @@ def find(name: str | None) -> Kept:
     """Return the machine of this name; the youngest for None and `latest`. Raises ConfigError."""
     machines = kept_machines()
     if not machines:
-        raise ConfigError(tr("no machine is kept"), hint=tr("start one with kola spawn"))
+        raise ConfigError("no machine is kept", hint="start one with kola spawn")
     if name is None or name == LATEST:
         return machines[-1]
     for machine in machines:
@@ -57,7 +58,7 @@ def find(name: str | None) -> Kept:
             return machine
     names = [machine.name for machine in machines]
     raise ConfigError(
-        tr("there is no machine {name}", name=repr(name)),
+        f"there is no machine {name!r}",
         hint=did_you_mean(name, names) or f"kept: {', '.join(names)}",
     )
 

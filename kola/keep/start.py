@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +27,7 @@ class Started:
         """Raises OSError."""
         source = str(Path(kola.__file__).parents[1])
         paths = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
+        self._errors: IO[bytes] = os.fdopen(os.memfd_create("keeper"), "w+b")  # where no disk can be full
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "kola.keep"],
             stdin=subprocess.PIPE,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import Protocol
 
 from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, MachineFailure
 from harness.ignition import IgnitionConfig, additions
+from harness.machine.arrival import Arrival
 from harness.machine.boot import LiveIso
 from harness.machine.incidents import HOST_LOST
 from harness.machine.instance import Instance
@@ -86,15 +85,16 @@ class MachinePool:
         parts += [additions.debug_systemd_unit(unit) for unit in self._plan.debug_units]
         return base.merge(*parts)
 
-    def lease(self, request: MachineRequest, owner: LeaseOwner) -> Machine:
+    def lease(self, request: MachineRequest, owner: LeaseOwner, *, arrived: bool = True) -> Machine:
         """Return a machine that answers and is healthy, after at most ATTEMPTS tries.
 
-        A kind of machine that failed to boot twice in this run is not tried again.
+        Without `arrived` a clone gets time and entropy by its first command only (Machine.wait_resumed). A
+        kind of machine that failed to boot twice in this run is not tried again.
         """
         kind = self._kind(request)
         self._broken.check(kind, request.opt_out)
         try:
-            machine = self._lease(request, owner)
+            machine = self._lease(request, owner, arrived=arrived)
         except (MachineFailure, DeadlineExceeded) as error:
             hasty = isinstance(error, DeadlineExceeded) and error.seconds < BOOT_SECONDS * self.scale / 2
             if not hasty:
@@ -135,11 +135,13 @@ class MachinePool:
         recipe = self.recipe(request)
         return () if recipe is None else self._templates.keys(recipe)
 
-    def _lease(self, request: MachineRequest, owner: LeaseOwner) -> Machine:
+    def _lease(self, request: MachineRequest, owner: LeaseOwner, *, arrived: bool) -> Machine:
         recipe = self.recipe(request)
         if recipe is not None:
-            make = self._clone if recipe.stage is Stage.BOOTED else self._first_boot
-            clone = make(request, recipe, owner)
+            if recipe.stage is Stage.BOOTED:
+                clone = self._clone(request, recipe, owner, arrived=arrived)
+            else:
+                clone = self._first_boot(request, recipe, owner)
             if clone is not None:
                 return clone
         for attempt in range(1, ATTEMPTS + 1):
@@ -199,7 +201,9 @@ class MachinePool:
             return False
         return not self._platform.why_not_clone(request.spec)
 
-    def _clone(self, request: MachineRequest, recipe: Recipe, owner: LeaseOwner) -> Machine | None:
+    def _clone(
+        self, request: MachineRequest, recipe: Recipe, owner: LeaseOwner, *, arrived: bool
+    ) -> Machine | None:
         """Return a clone of the recipe's template; None, with a notice, when that fails."""
         limit = owner.deadline or Deadline(600 * self.scale)
         kind = self._kind(request)
@@ -211,11 +215,13 @@ class MachinePool:
             instance = self._templates.clone(template, request.spec, directory=home, deadline=limit)
             machine = self._machine(instance, template.access, "clone", owner)
             machines.append(machine)
-            machine.wait_resumed(template.boot_id, os.urandom(64), time.time())
+            machine.wait_resumed(Arrival.new(template.boot_id))
             if hosts := request.spec.reachable.hosts:
                 # As Ignition reports for a machine that boots from the start.
                 names = additions.hosts_lines(hosts)
                 machine.run("cat >> /etc/hosts", sudo=True, input=names).check()
+            if arrived:
+                machine.arrive()
             owner.publish("machine-ready", machine=home.name)
             return machine
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from harness.errors import ConfigError
+from harness.util.language import localized, tr
 from kola.nosa import kola, kola_run, run
 
 COMMANDS = {"kola": kola.main, "kola-run": kola_run.main, "run": run.main}
@@ -15,7 +16,8 @@ def main(words: list[str]) -> int:
     try:
         return COMMANDS[words[0]](words[1:])
     except ConfigError as error:
-        print(f"nosa {words[0]}: error: {error}", file=sys.stderr)
+        described = error.described(tr("hint"), say=localized)
+        print(tr("nosa {name}: error: {error}", name=words[0], error=described), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

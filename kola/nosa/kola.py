@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from harness.errors import ConfigError
+from harness.util.language import localized
 from kola.nosa.call import call, separate
 
 USAGE = """\
@@ -40,7 +41,7 @@ def main(words: Sequence[str]) -> int:
 
     A signal ends the scenarios that are left."""
     if list(words[:1]) in (["-h"], ["--help"]):
-        print(USAGE)
+        print(localized(USAGE))
         return 0
     first = 0
     for line in command_lines(words, os.environ):

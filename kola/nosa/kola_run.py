@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.util.language import localized
 from kola.cases.model import Verdict
 from kola.nosa.call import call, separate
 from kola.report.layout import REPORT_FILE, REPORTS
@@ -20,7 +21,7 @@ PASSED = (Verdict.PASS, Verdict.FLAKY)
 def main(words: Sequence[str]) -> int:
     """Run the tests, print the summary, and return the exit status of kola."""
     if list(words[:1]) in (["-h"], ["--help"]):
-        print(USAGE)
+        print(localized(USAGE))
         return 0
     line, output = command_line(words, os.environ.get("ARTIFACT_DIR") or "tmp")
     began = time.time()

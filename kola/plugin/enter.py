@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
+from harness.util.language import localized, tr
 from kola.keep.enter import console, shell
 from kola.keep.record import Kept
 from kola.keep.register import kept_machines
@@ -31,16 +32,17 @@ def enter_failed(result: TestResult, config: pytest.Config, *, stay: bool) -> No
 
 
 def _enter(kept: Kept, *, stay: bool) -> None:
-    end = "stays" if stay else "ends"
-    text = (
-        f"{kept.test} failed; this is its machine {kept.name}. When you leave, it {end} and the run goes on."
-    )
-    print(f"\n{text}", file=sys.stderr, flush=True)
+    if stay:
+        text = tr("{test} failed; this is its machine {name}. When you leave, it stays and the run goes on.")
+    else:
+        text = tr("{test} failed; this is its machine {name}. When you leave, it ends and the run goes on.")
+    print(f"\n{text.format(test=kept.test, name=kept.name)}", file=sys.stderr, flush=True)
     try:
         if shell(kept) == 255:
-            print(f"{kept.name} does not take the connection; its console:", file=sys.stderr, flush=True)
+            said = tr("{name} does not take the connection; its console:", name=kept.name)
+            print(said, file=sys.stderr, flush=True)
             console(kept)
         if not stay:
             stop(kept)
     except HarnessError as error:
-        print(f"kola: {error}", file=sys.stderr, flush=True)
+        print(f"kola: {localized(str(error))}", file=sys.stderr, flush=True)

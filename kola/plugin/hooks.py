@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
+from harness.util.language import localized
 from kola.cases.catalog import own_root
 from kola.plugin import protocol, tables
 from kola.plugin.allure import take_over
@@ -26,7 +27,13 @@ from kola.plugin.state import WorkerState
 from kola.plugin.termination import Termination
 from kola.plugin.watchdog import phase, watch
 from kola.plugin.xdist import internals
-from kola.plugin.xdist.worker import FIRST_WORKER, STAYS, die_with_parent, run_without_prefetch
+from kola.plugin.xdist.worker import (
+    CONTROLLER,
+    FIRST_WORKER,
+    STAYS,
+    die_with_parent,
+    run_without_prefetch,
+)
 from kola.run.options import RunOptions, parse
 from kola.run.plan import RunPlan
 from kola.run.resolve import resolve
@@ -117,7 +124,7 @@ def _options(config: pytest.Config) -> RunOptions:
 
 
 def _tell(message: str) -> None:
-    print(message, file=sys.stderr)
+    print(localized(message), file=sys.stderr)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -125,10 +132,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     plan = config.stash.get(PLAN, None)
     if plan is None or config.option.collectonly:
         return
-    in_worker = hasattr(config, "workerinput")
-    config.stash[STATE] = WorkerState(plan, scheduled=in_worker)
+    workerinput = getattr(config, "workerinput", None)
+    config.stash[STATE] = WorkerState(plan, scheduler=workerinput[CONTROLLER] if workerinput else 0)
     config.pluginmanager.register(ReservationCheck(), "kola-reservation-check")
-    if in_worker:
+    if workerinput is not None:
         run_without_prefetch(config)
 
 

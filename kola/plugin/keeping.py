@@ -8,6 +8,8 @@ import signal
 import threading
 from contextlib import ExitStack
 
+from harness.errors import HarnessError
+from harness.machine.machine import Machine
 from kola.keep.keeper import Keeper, Promise
 from kola.keep.options import LIFETIME_SECONDS
 from kola.keep.record import Kept
@@ -33,25 +35,32 @@ class FailedMachines:
         return self._keeper.names if self._keeper is not None else []
 
     def keep(self, context: TestContext) -> None:
-        """Take over the machines of a failed test that still run, with their network and services."""
+        """Take over the machines of a failed test that still run, with their network and services.
+
+        They end as usual when there is no room for the files of a kept machine.
+        """
         alive = [machine for machine in context.machines if machine.instance.running]
         if not alive:
             return
         if self._keeper is None:
             self._keeper = Keeper(self._host)
-        for machine in alive:
-            promise = Promise(
-                self._plan.build_id,
-                self._plan.arch,
-                machine.instance.spec,
-                LIFETIME_SECONDS,
-                test=context.info.name,
-            )
-            (promised,) = self._keeper.promise(1, promise, must_fit=False)
-            machine.limit(None)
-            context.kept.append(self._keeper.hold(promised, machine))
-            context.machines_kept.append(machine)
-        self._owned.push(context.owned.pop_all())
+        try:
+            for machine in alive:
+                self._keep(machine, context, self._keeper)
+        except (OSError, HarnessError) as error:
+            context.publish("notice", text=f"a machine of {context.info.name} is not kept: {error}")
+        if context.kept:
+            self._owned.push(context.owned.pop_all())
+
+    def _keep(self, machine: Machine, context: TestContext, keeper: Keeper) -> None:
+        spec = machine.instance.spec
+        promise = Promise(
+            self._plan.build_id, self._plan.arch, spec, LIFETIME_SECONDS, test=context.info.name
+        )
+        (promised,) = keeper.promise(1, promise, must_fit=False)
+        machine.limit(None)
+        context.kept.append(keeper.hold(promised, machine))
+        context.machines_kept.append(machine)
 
     def release(self, kept: list[Kept]) -> None:
         """End machines of a test before the process ends."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -26,12 +25,12 @@ NO_ROOM = "no-room"
 class Reservations:
     """The reservations of one worker.
 
-    `scheduled` means that the parent process has reserved for its tests.
+    `scheduler` is the id of the process that has reserved for its tests; 0 when none has.
     """
 
-    def __init__(self, host: MachineHost, *, scheduled: bool) -> None:
-        self._scheduled = scheduled
-        self._resources = Resources(host, owner=os.getppid() if scheduled else 0)
+    def __init__(self, host: MachineHost, *, scheduler: int) -> None:
+        self._scheduled = bool(scheduler)
+        self._resources = Resources(host, owner=scheduler)
 
     @contextmanager
     def reserve(self, nodeid: str, need: Need) -> Iterator[Reservation]:

@@ -19,11 +19,14 @@ from kola.run.plan import RunPlan
 
 
 class WorkerState:
-    """The state of one pytest process. `scheduled` means that another process schedules its tests."""
+    """The state of one pytest process.
 
-    def __init__(self, plan: RunPlan, *, scheduled: bool) -> None:
+    `scheduler` is the id of the process that schedules its tests, if another one does, else 0.
+    """
+
+    def __init__(self, plan: RunPlan, *, scheduler: int) -> None:
         self.plan = plan
-        self.reservations = Reservations(self.platform, scheduled=scheduled)
+        self.reservations = Reservations(self.platform, scheduler=scheduler)
         self.events = EventLog(plan.output / EVENTS_FILE)
 
     @cached_property

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.util.language import tr
+
 _ENDING = {
     signal.SIGTERM: "interrupted by SIGTERM",
     signal.SIGHUP: "interrupted by SIGHUP: the terminal was closed",
@@ -46,4 +48,4 @@ class Termination:
 
 
 def _say(number: int, frame: FrameType | None) -> None:
-    print("kola: the run is ending; its reports are being written", file=sys.stderr, flush=True)
+    print(tr("kola: the run is ending; its reports are being written"), file=sys.stderr, flush=True)

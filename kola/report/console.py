@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
 
-from harness.util.language import tr
+from harness.util.ansi import is_dumb
+from harness.util.language import localized, tr
 from kola.cases.model import Verdict
 from kola.report.result import TestResult
 from kola.report.telling import plain
@@ -35,9 +36,7 @@ class Palette:
         """Return colours only on a terminal that supports them, and when NO_COLOR (no-color.org) is not
         set.
         """
-        return cls(
-            out.isatty() and not environ.get("NO_COLOR") and environ.get("TERM", "") not in ("", "dumb")
-        )
+        return cls(out.isatty() and not environ.get("NO_COLOR") and not is_dumb(environ))
 
     def verdict(self, verdict: Verdict, text: str | None = None) -> str:
         return self._paint(_CODES[verdict], text if text is not None else verdict.value)
@@ -123,14 +122,15 @@ def _under(parent: TestResult, sub: TestResult) -> TestResult:
 def _explanation(result: TestResult) -> list[str]:
     match result.verdict:
         case Verdict.PASS | Verdict.SKIP:
-            return plain(result.reason).splitlines()
+            return localized(plain(result.reason)).splitlines()
         case Verdict.FLAKY:
             return [passed_at_last(result)]
         case Verdict.WARN | Verdict.FAIL:
             reason, output = (plain(text).splitlines() for text in (result.reason, result.output))
             head = headline(result)
             said = _common_start(reason, output)
-            return [*reason, *([head] if head else []), *_tail(output[said:])]
+            shown = localized("\n".join(reason)).splitlines()
+            return [*shown, *([head] if head else []), *_tail(output[said:])]
 
 
 def _common_start(reason: list[str], output: list[str]) -> int:

@@ -11,7 +11,7 @@ from kola.cases.model import FailureKind, Verdict
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Entry(_Part):

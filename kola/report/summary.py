@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from harness.util.language import tr
+from harness.util.language import localized, tr
 from kola.cases.model import Verdict
 from kola.report.console import Palette, headline, passed_at_last
 from kola.report.layout import directory_of_test
@@ -83,7 +83,7 @@ def _counts(run: RunResult, palette: Palette) -> list[str]:
     )
     if not run.interrupted:
         return [line]
-    why = tr("interrupted: {reason}", reason=plain(run.interrupted))
+    why = tr("interrupted: {reason}", reason=localized(plain(run.interrupted)))
     return [line, palette.verdict(Verdict.FAIL, why)]
 
 
@@ -101,12 +101,13 @@ def _counted() -> dict[Verdict, str]:
 def _failure(run: RunResult, test: TestResult, palette: Palette, command: str) -> list[str]:
     line = _most_telling(test)
     why = _whole_lines(plain(test.reason))
+    repeated = line == headline(test) or _says_the_same(line, why)
     return [
         f"{palette.verdict(Verdict.FAIL)}  {palette.bold(plain(test.name))}  "
         + palette.dim(f"({show_seconds(test.seconds)})"),
         *_indented(f"{headline(test)}{_in_failed_subtests(test)}".strip()),
-        *_indented(why),
-        *_indented("" if line == headline(test) or _says_the_same(line, why) else line),
+        *_indented(localized(why)),
+        *_indented("" if repeated else line),
         f"      {tr('files')}  {_directory(run.output_dir, test)}",
         *(f"      {tr('enter')}  kola ssh {name}" for name in test.kept),
         f"      {tr('again')}  {command}",
@@ -139,10 +140,12 @@ def _clones(run: RunResult, palette: Palette) -> list[str]:
     lines = [f"{palette.bold(tr('CLONES'))}  {said}"]
     for one in run.clones:
         if one.disagrees:
-            lines.append(f"{palette.verdict(Verdict.FAIL, tr('CLONE'))}  {shorten(plain(one.sentence))}")
+            lines.append(
+                f"{palette.verdict(Verdict.FAIL, tr('CLONE'))}  {shorten(localized(plain(one.sentence)))}"
+            )
             lines += [f"      {tr('files')}  {run.output_dir / path}" for path in one.machines]
         elif not one.known:
-            lines.append(f"      {shorten(plain(one.sentence))}")
+            lines.append(f"      {shorten(localized(plain(one.sentence)))}")
     return lines
 
 
@@ -154,7 +157,7 @@ def _most_telling(test: TestResult) -> str:
 
 def _in_failed_subtests(test: TestResult) -> str:
     failed = [plain(sub.name) for sub in test.subtests if sub.failed]
-    return f" in {_some(failed)}" if failed else ""
+    return tr(" in {names}", names=_some(failed)) if failed else ""
 
 
 def _directory(output_dir: Path, test: TestResult) -> Path:
@@ -168,7 +171,7 @@ def _short(tests: Iterable[TestResult], palette: Palette) -> list[str]:
     lines = []
     for test in tests:
         if test.verdict is Verdict.WARN:
-            why = test.reason or headline(test) or tr("failed, but only warns")
+            why = localized(test.reason) or headline(test) or tr("failed, but only warns")
             lines.append(f"{palette.verdict(Verdict.WARN)}  {plain(test.name)}  {shorten(plain(why))}")
             lines += _indented(_most_telling(test))
         elif test.verdict is Verdict.FLAKY:
@@ -180,7 +183,7 @@ def _skipped(tests: Iterable[TestResult], palette: Palette) -> list[str]:
     reasons: dict[str, list[str]] = defaultdict(list)
     for test in tests:
         if test.verdict is Verdict.SKIP:
-            reasons[plain(test.reason) or tr("no reason given")].append(plain(test.name))
+            reasons[localized(plain(test.reason)) or tr("no reason given")].append(plain(test.name))
     return [
         f"{palette.verdict(Verdict.SKIP)}  {len(names)} × {shorten(reason)} ({_some(names)})"
         for reason, names in _most_first(reasons)
@@ -190,16 +193,14 @@ def _skipped(tests: Iterable[TestResult], palette: Palette) -> list[str]:
 def _filtered(run: RunResult, palette: Palette) -> list[str]:
     stages: dict[str, list[str]] = defaultdict(list)
     for entry in run.filtered:
-        key = f"{entry.stage}: {entry.reason}" if entry.reason else entry.stage
+        key = f"{entry.stage}: {localized(entry.reason)}" if entry.reason else entry.stage
         stages[plain(key)].append(plain(entry.name))
     lines = [f"      {len(names)} × {shorten(why)} ({_some(names)})" for why, names in _most_first(stages)]
     return [palette.bold(tr("Filtered out")), *lines] if lines else []
 
 
 def _notices(notices: Iterable[str], palette: Palette) -> list[str]:
-    return [
-        f"{palette.bold(tr('NOTE'))}  {line}" for notice in dict.fromkeys(notices) for line in [plain(notice)]
-    ]
+    return [f"{palette.bold(tr('NOTE'))}  {localized(plain(notice))}" for notice in dict.fromkeys(notices)]
 
 
 def _most_first(groups: dict[str, list[str]]) -> list[tuple[str, list[str]]]:

@@ -235,17 +235,7 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="CPUs of each machine",
     )
-    qemu.add_argument("--qemu-multipath", action=Switch, help="primary disk on two paths")
-    qemu.add_argument("--qemu-native-4k", action=Switch, help="4096-byte sectors")
-    qemu.add_argument("--qemu-512e", action=Switch, help="512-byte sectors on a 4096-byte disk")
-    qemu.add_argument("--qemu-nvme", action=Switch, help="primary disk on NVMe")
-    qemu.add_argument(
-        "--qemu-swtpm",
-        "--no-qemu-swtpm",
-        action=Switch,
-        default=True,
-        help="a TPM where swtpm is installed",
-    )
+    add_disk_options(qemu)
     qemu.add_argument(
         "--qemu-bind-ro",
         action="append",
@@ -289,6 +279,17 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     live.add_argument("--inst-insecure", action=Switch, help="install images by URL without a signature")
     live.add_argument(
         "--pxe-kargs", default="", metavar="ARGS", help="add these kernel arguments to network boots"
+    )
+
+
+def add_disk_options(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of `kola run` for the primary disk and the TPM."""
+    group.add_argument("--qemu-multipath", action=Switch, help="primary disk on two paths")
+    group.add_argument("--qemu-native-4k", action=Switch, help="4096-byte sectors")
+    group.add_argument("--qemu-512e", action=Switch, help="512-byte sectors on a 4096-byte disk")
+    group.add_argument("--qemu-nvme", action=Switch, help="primary disk on NVMe")
+    group.add_argument(
+        "--qemu-swtpm", "--no-qemu-swtpm", action=Switch, default=True, help="a TPM where swtpm is installed"
     )
 
 

@@ -1,5 +1,7 @@
 """The help of a command, read from its parser: the source of `--help` and of the man page.
 
+The data is English; `render` speaks the user's language.
+
 `--help` is to fit a screen, so a command with many flags names those that have a line of their own there; the
 others follow as a list, and `--help-all` explains them.
 """
@@ -8,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+
+from harness.util.language import localized, tr
+from harness.util.width import padded, width, wrapped
 
 WIDEST = 100
 _NARROWEST = 40
@@ -52,24 +56,33 @@ class Manual:
     like: str = ""
     examples: tuple[str, ...] = ()
 
-    def render(self, width: int | None = None) -> str:
+    def render(self, columns: int | None = None) -> str:
         """Return the text of `--help`, as wide as the terminal by default, and never wider than WIDEST."""
-        wide = max(_NARROWEST, min(WIDEST, width or shutil.get_terminal_size().columns))
-        parts = [f"usage: {self.usage}", *(_wrapped(part, wide) for part in self.description)]
+        wide = max(_NARROWEST, min(WIDEST, columns or shutil.get_terminal_size().columns))
+        paragraphs = (" ".join(part.split()) for part in self.description)
+        parts = [
+            tr("usage: {usage}", usage=self.usage),
+            *("\n".join(wrapped(localized(part), wide)) for part in paragraphs),
+        ]
         rows = [row for section in self.sections for row in section.rows]
         column = min(_WIDEST_COLUMN, max((len(str(row)) for row in rows), default=0)) + 2 * len(_INDENT)
         lines = []
         for section in self.sections:
-            lines.append(f"{section.title}:")
+            lines.append(tr("{title}:", title=localized(section.title)))
             lines += (line for row in section.rows for line in _row(row, column, wide))
         parts.append("\n".join(lines))
         if self.like:
-            parts[-1] += f"\nmore flags, mostly those of kola {self.like}: {self.prog} --help-all"
+            more = tr(
+                "more flags, mostly those of kola {like}: {prog} --help-all", like=self.like, prog=self.prog
+            )
+            parts[-1] += "\n" + "\n".join(wrapped(more, wide))
         elif self.more:
-            listed = _wrapped(", ".join(self.more), wide, indent=_INDENT)
-            parts[-1] += f"\nmore flags, which {self.prog} --help-all explains:\n{listed}"
+            more = tr("more flags, which {prog} --help-all explains:", prog=self.prog)
+            listed = wrapped(", ".join(self.more), wide, first=_INDENT, rest=_INDENT)
+            parts[-1] += "\n" + "\n".join([*wrapped(more, wide), *listed])
         if self.examples:
-            parts.append("\n".join(["examples:", *(f"{_INDENT}{example}" for example in self.examples)]))
+            examples = (f"{_INDENT}{localized(example)}" for example in self.examples)
+            parts.append("\n".join([tr("examples:"), *examples]))
         return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -147,23 +160,12 @@ def _usual_name(action: argparse.Action) -> str:
     return long[-1] if action.default is True else long[0]
 
 
-def _row(row: Row, column: int, width: int) -> Iterator[str]:
+def _row(row: Row, column: int, wide: int) -> Iterator[str]:
     head = f"{_INDENT}{row}"
-    lines = textwrap.wrap(row.text, max(20, width - column), break_on_hyphens=False)
-    if len(head) > column - len(_INDENT):
+    lines = wrapped(localized(row.text), max(20, wide - column))
+    if width(head) > column - len(_INDENT):
         yield head
     else:
-        yield head.ljust(column) + lines[0] if lines else head
+        yield padded(head, column) + lines[0] if lines else head
         lines = lines[1:]
     yield from (" " * column + line for line in lines)
-
-
-def _wrapped(text: str, width: int, indent: str = "") -> str:
-    return textwrap.fill(
-        text,
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )

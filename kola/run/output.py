@@ -10,7 +10,6 @@ from pathlib import Path
 
 from harness.artifact import BuildRoot
 from harness.errors import ConfigError, InfrastructureError
-from harness.util.language import tr
 from kola.report.layout import (
     EVENTS_FILE,
     MARKER,
@@ -68,9 +67,9 @@ def prepare(
     except OSError as error:
         where = error.filename or explicit or workdir
         raise ConfigError(
-            tr("the output directory cannot be made: {error}", error=error.strerror),
+            f"the output directory cannot be made: {error.strerror}",
             file=where,
-            hint=tr("name a directory you may write to with --output-dir"),
+            hint="name a directory you may write to with --output-dir",
         ) from error
     return output
 
@@ -131,9 +130,9 @@ def _take(path: Path) -> OutputDir:
         ours = is_former_output(path) or holds_former_outputs(path)
         if not ours or BuildRoot.is_root(path) or (path / ".git").exists():
             raise ConfigError(
-                tr("holds something that is no output of kola; nothing was removed"),
+                "holds something that is no output of kola; nothing was removed",
                 file=path,
-                hint=tr("name a new or an empty directory with --output-dir"),
+                hint="name a new or an empty directory with --output-dir",
             )
         _empty(path)
     path.mkdir(parents=True, exist_ok=True)

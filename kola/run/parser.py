@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.errors import ConfigError
-from harness.util.language import tr
 from harness.util.suggest import near
 
 if TYPE_CHECKING:
@@ -118,12 +117,20 @@ class Parser(argparse.ArgumentParser):
         unknown = next((word for word in extra if word.startswith("-") and word != "-"), None)
         if unknown is not None:
             name = unknown.partition("=")[0]
-            self.error(tr("unknown option {word}", word=_cut(name)) + self._suggestion(name))
+            self._refuse(name)
         if extra and not hasattr(parsed, "patterns"):
-            self.error(tr("unexpected argument {word}", word=repr(_cut(extra[0]))))
+            self.error(f"unexpected argument {_cut(extra[0])!r}")
         if extra:
             parsed.patterns = [*parsed.patterns, *extra]
         return parsed
+
+    def _refuse(self, name: str) -> NoReturn:
+        """Raise ConfigError for an option that the command does not have."""
+        from kola.run.goflags import INSTEAD
+
+        if name in INSTEAD:
+            raise ConfigError(f"{self.prog} does not have the Go kola's {name}", hint=INSTEAD[name])
+        self.error(f"unknown option {_cut(name)}" + self._suggestion(name))
 
     def error(self, message: str) -> NoReturn:
         message = _SPELLED_OUT.sub("", message).replace(
@@ -132,9 +139,7 @@ class Parser(argparse.ArgumentParser):
         if message.endswith("expected one argument"):
             message += "; one that begins with a dash is written with an equals sign, --option=-x"
         usage = self.short_usage().replace("%%", "%").replace("%(prog)s", self.prog)
-        raise ConfigError(
-            message, hint=tr("usage: {usage}; {command} --help explains each", usage=usage, command=self.prog)
-        )
+        raise ConfigError(message, hint=f"usage: {usage}; {self.prog} --help explains each")
 
     def short_usage(self) -> str:
         """Return the usage in one line, without a list of options."""
@@ -158,7 +163,7 @@ class Parser(argparse.ArgumentParser):
         known = [option for option in self._option_string_actions if "=" not in option]
         longer = [option for option in known if option.startswith(name)]
         similar = longer if len(longer) == 1 else near(name, known, cutoff=0.7)
-        return "; " + tr("did you mean {word}?", word=similar[0]) if similar else ""
+        return "; " + f"did you mean {similar[0]}?" if similar else ""
 
 
 def titled_group(parser: argparse.ArgumentParser, title: str) -> argparse._ArgumentGroup:

@@ -11,8 +11,7 @@ from harness.errors import ConfigError
 from harness.machine.sessions import Access
 from harness.machine.ssh import SshKey
 from harness.platform.choose import LIBVIRT, NAMES, choose
-from harness.util.language import tr
-from harness.util.paths import require_cache
+from harness.util.paths import require_cache, require_state
 from kola.cases.catalog import Catalog, find_tests, own_root
 from kola.cases.external import Discovery, discover
 from kola.cases.model import TestInfo
@@ -163,13 +162,15 @@ def _refuse(options: RunOptions) -> None:
     platform = options.selection.platform
     if platform not in (None, *NAMES):
         raise ConfigError(
-            tr("platform {name} cannot be run here", name=repr(platform)),
-            hint=tr("use -p {names}, or leave -p out", names=" or ".join(NAMES)),
+            f"platform {platform!r} cannot be run here",
+            hint=f"use -p {' or '.join(NAMES)}, or leave -p out",
         )
     if options.ssh_on_test_failure and not sys.stdin.isatty():
         raise ConfigError(
-            tr("--ssh-on-test-failure needs a terminal, and standard input is none"),
-            hint=tr("--keep-on-failure keeps the machine for kola ssh, terminal or not"),
+            "--ssh-on-test-failure needs a terminal, and standard input is none",
+            hint="--keep-on-failure keeps the machine for kola ssh, terminal or not",
         )
+    if options.keep_on_failure or options.ssh_on_test_failure:
+        require_state()
     if options.allow_rerun_success and not options.rerun:
-        raise ConfigError(tr("--allow-rerun-success is about --rerun"), hint=tr("add --rerun"))
+        raise ConfigError("--allow-rerun-success is about --rerun", hint="add --rerun")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -28,8 +28,10 @@ class Pending:
         self._kinds = kinds
         self._rank = {index: rank for rank, index in enumerate(order)}
         self._lines: dict[Kind, deque[int]] = {}
+        self._wanted: Counter[str] = Counter()
         for index in order:
             self._lines.setdefault(kinds[index], deque()).append(index)
+            self._wanted.update(kinds[index].templates)
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -40,9 +42,14 @@ class Pending:
         for kind in firsts:
             yield self._lines[kind][0], kind
 
+    def wanted(self) -> dict[str, int]:
+        """Return the templates that pending tests want, with their numbers."""
+        return {template: count for template, count in self._wanted.items() if count}
+
     def remove_head(self, kind: Kind) -> None:
         line = self._lines[kind]
         line.popleft()
+        self._wanted.subtract(kind.templates)
         if not line:
             del self._lines[kind]
 
@@ -50,3 +57,4 @@ class Pending:
         """Put a test before all others."""
         self._rank[index] = min(self._rank.values(), default=0) - 1
         self._lines.setdefault(self._kinds[index], deque()).appendleft(index)
+        self._wanted.update(self._kinds[index].templates)

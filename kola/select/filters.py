@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from harness.errors import ConfigError
-from harness.util.language import tr
 from harness.util.quote import quote
 from harness.util.suggest import near
 from kola.cases.model import Selector, TestInfo
@@ -88,7 +87,7 @@ def require_matches(tests: Collection[TestInfo], patterns: Iterable[str]) -> Non
         if any(glob.matches(pattern, name) for name in names):
             continue
         raise ConfigError(
-            tr("the pattern {pattern} matches no test", pattern=quote(pattern)),
+            f"the pattern {quote(pattern)} matches no test",
             hint=_near_misses(pattern, names),
         )
 
@@ -228,8 +227,8 @@ def _near_misses(pattern: str, names: list[str]) -> str:
     likely = [name for name in names if core and core in name.casefold()]
     likely = likely or near(pattern, _families(pattern, names), count=3) or near(pattern, names, count=3)
     if likely:
-        return tr("did you mean {word}?", word=", ".join(likely[:3]))
-    return tr("`kola list` shows every test; more test trees are added with -E DIR")
+        return f"did you mean {', '.join(likely[:3])}?"
+    return "`kola list` shows every test; more test trees are added with -E DIR"
 
 
 def _families(pattern: str, names: list[str]) -> set[str]:

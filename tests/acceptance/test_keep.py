@@ -331,3 +331,26 @@ def test_names_of_kept_machines_are_completed(desk: Desk) -> None:
         ("kola scp m2", ["m2:"]),
     ):
         assert words(line, cwd=desk.checkout.root, env=desk.checkout.environment()) == expected
+
+
+def test_qemuexec_boots_from_the_network(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "tftp/grub").mkdir(parents=True)
+    (tmp_path / "tftp/grub/net").write_text("a boot loader\n")
+    line = ["qemuexec", *desk.image(), "--netboot", "grub/net", "--netboot-dir", str(tmp_path / "tftp")]
+    with desk.terminal(*line, "--size", "20G", "--qemu-nvme") as terminal:
+        terminal.expect("m1: ", seconds=90)
+        (machine,) = desk.ps()
+        command = (Path(machine["directory"]) / "qemu-command.txt").read_text()
+        assert f"tftp={tmp_path / 'tftp'},bootfile=/grub/net" in command
+        assert "nvme" in command
+        assert str(desk.checkout.fake.image) not in command, "the disk is an empty one"
+        terminal.type("\x1d")
+        assert terminal.end() == 0
+    for given, said in (
+        (["--netboot", "absent"], "no such file"),
+        (["--netboot", "../x", "--netboot-dir", str(tmp_path / "tftp")], "outside the directory"),
+    ):
+        (tmp_path / "x").touch()
+        refused = desk.kola("qemuexec", *desk.image(), *given)
+        assert refused.returncode == 2
+        assert said in refused.stderr

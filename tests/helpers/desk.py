@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from fakes.checkout import Checkout
@@ -45,8 +46,8 @@ class Desk:
     def terminal(self, *words: str) -> Terminal:
         return self.on_terminal(self.argv(*words))
 
-    def on_terminal(self, argv: list[str]) -> Terminal:
-        return Terminal(argv, env=self.checkout.environment(), cwd=self.checkout.root)
+    def on_terminal(self, argv: list[str], *, env: Mapping[str, str] | None = None) -> Terminal:
+        return Terminal(argv, env=env or self.checkout.environment(), cwd=self.checkout.root)
 
     def ps(self) -> list[dict[str, Any]]:
         done = self.kola("ps", "--json")

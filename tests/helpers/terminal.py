@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 _HIDDEN = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[=>]|\r")
 
@@ -53,6 +53,20 @@ class Terminal:
     @property
     def screen(self) -> str:
         return _HIDDEN.sub("", self._raw.decode(errors="replace"))
+
+    @property
+    def raw(self) -> str:
+        """Everything that was shown, with its control sequences."""
+        return self._raw.decode(errors="replace")
+
+    @property
+    def mode(self) -> list[Any]:
+        """The terminal's attributes, as termios has them."""
+        return termios.tcgetattr(self._ours)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the command."""
+        os.kill(self._process.pid, number)
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 
 import pytest
 from machinelab import MachineLab, block_devices, paths_to
 
+from harness.machine.arrival import Arrival
 from harness.machine.machine import Machine
 from harness.machine.spec import Disk
 from harness.platform.templates import Recipe
@@ -38,7 +37,8 @@ def clones(lab: MachineLab) -> list[Machine]:
         directory = lab.new_directory()
         instance = templates.clone(template, spec, directory=directory, deadline=Deadline(60))
         machine = lab.keep(Machine(instance, template.access, scale=lab.platform.scale, how="clone"))
-        machine.wait_resumed(template.boot_id, os.urandom(64), time.time())
+        machine.wait_resumed(Arrival.new(template.boot_id))
+        machine.arrive()
         found.append(machine)
     return found
 

@@ -69,7 +69,7 @@ def _files() -> Iterator[Path]:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class _Image(_Part):

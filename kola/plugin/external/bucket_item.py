@@ -14,6 +14,7 @@ from harness.errors import HarnessError, InfrastructureError
 from harness.machine.machine import Machine
 from harness.util.deadline import Deadline
 from kola.cases.model import FailureKind, TestInfo, Verdict
+from kola.machines import MachineRequest
 from kola.plugin.context import classify
 from kola.plugin.external.items import ExternalItem, GuestItem, skip_reason, skips
 from kola.plugin.external.members import tell_member
@@ -53,6 +54,10 @@ class BucketItem(GuestItem):
 
     def need(self, plan: RunPlan) -> Need:
         return need_of([member.test for member in self.members], plan)
+
+    def machine_request(self, plan: RunPlan) -> MachineRequest:
+        """Return the request for the machine of all members. Raises ConfigError for a wrong config."""
+        return shared_request([member.test for member in self.members], plan)
 
     def runtest(self) -> None:
         context = self.context

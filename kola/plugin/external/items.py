@@ -45,8 +45,9 @@ class GuestItem(pytest.Item):
         return self.stash[CONTEXT]
 
     def lease(self, request: MachineRequest) -> Machine:
+        """Return the machine. Its first command, which starts the test, gives a clone time and entropy."""
         self.context.reserve_machine(request.spec)
-        return self.state.pool.lease(request, self.context)
+        return self.state.pool.lease(request, self.context, arrived=False)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return only the error: a shell test's author has no use for our traceback."""

@@ -14,10 +14,11 @@ SUPPORTED = ">=3.6,<4"
 
 def require() -> None:
     """Raise ConfigError with the parts that the installed xdist lacks. Reads code objects, runs nothing."""
+    from execnet.gateway_base import Popen2IO
     from execnet.multi import Group
     from xdist.dsession import DSession
     from xdist.remote import WorkerInteractor
-    from xdist.workermanage import WorkerController
+    from xdist.workermanage import NodeManager, WorkerController
 
     expected = {
         WorkerInteractor.__init__: ("torun", "nextitem_index"),
@@ -33,6 +34,12 @@ def require() -> None:
         DSession.handle_crashitem: ("pytest_handlecrashitem",),
         WorkerController.send_runtest_some: ("sendcommand",),
         Group.terminate: ("_io", "wait"),  # replaced for a worker that keeps machines
+        # Replaced for workers that are forked: makegateway, and the streams that it gives to a gateway.
+        DSession.pytest_sessionstart: ("nodemanager", "setup_nodes"),
+        NodeManager.setup_nodes: ("pytest_xdist_setupnodes", "setup_node"),
+        NodeManager.setup_node: ("group", "makegateway"),
+        Group.makegateway: ("allocate_id", "bootstrap", "_register", "popen"),
+        Popen2IO.__init__: ("outfile", "infile", "execmodel"),
     }
     missing = list(missing_names(expected))
     if missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -12,10 +13,11 @@ import pytest
 
 from harness.platform import templates
 from harness.platform.choose import choose
+from harness.util.language import localized
 from kola.plugin.keys import PLAN
 from kola.plugin.needs import read_kinds
 from kola.plugin.xdist.scheduler import KolaScheduling
-from kola.plugin.xdist.worker import STAYS
+from kola.plugin.xdist.worker import CONTROLLER, STAYS
 from kola.run import durations
 from kola.schedule.resources import Resources
 from kola.schedule.waiting import WaitingList
@@ -29,6 +31,7 @@ def pytest_configure_node(node: Any) -> None:
     plan = node.config.stash.get(PLAN, None)
     if plan is not None:
         node.workerinput["kola"] = json.dumps(plan.to_json())  # ASCII, also where a path is not UTF-8
+        node.workerinput[CONTROLLER] = os.getpid()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -80,7 +83,7 @@ class _Alarm:
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(localized(text), file=sys.stderr, flush=True)
 
 
 @pytest.hookimpl(optionalhook=True)

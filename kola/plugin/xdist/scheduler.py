@@ -9,6 +9,7 @@ from xdist.workermanage import WorkerController
 
 from kola.schedule.need import Need
 from kola.schedule.pending import Kind, Pending
+from kola.schedule.turns import in_turn
 
 Order = Callable[[Sequence[str], Mapping[str, float]], list[int]]
 CRASH_ATTEMPTS = 2
@@ -25,13 +26,13 @@ class Grants(Protocol):
 class KolaScheduling:
     """The scheduler.
 
-    Each idle worker gets the first pending test whose need is granted; `order` sorts them.
+    Each idle worker gets the first pending test whose need is granted; `order` sorts them, and in_turn those
+    whose templates do not exist yet.
 
-    A test that would only wait while another test makes its template comes after those that would not. A test
-    whose need can never be met is assigned as well: its worker finds the same and reports it. A test whose
-    worker crashed runs once more, on the worker that replaces it. `kinds` is called once, when all workers
-    have collected; `made` tells if a template exists; `look_again_later` is called while an idle worker waits
-    for a grant.
+    A test whose need can never be met is assigned as well: its worker finds the same and reports it. A test
+    whose worker crashed runs once more, on the worker that replaces it. `kinds` is called once, when all
+    workers have collected; `made` tells if a template exists; `look_again_later` is called while an idle
+    worker waits for a grant.
     """
 
     def __init__(
@@ -112,10 +113,11 @@ class KolaScheduling:
             node.send_runtest_some([index])
 
     def _startable(self) -> int | None:
-        making = self._being_made()
-        for index, kind in sorted(
-            self._pending.heads(), key=lambda head: not making.isdisjoint(head[1].templates)
-        ):
+        wanted = self._pending.wanted()
+        missing = {template: count for template, count in wanted.items() if not self._made(template)}
+        making = {template for kind in self._running_kinds() for template in kind.templates} & missing.keys()
+        heads = self._pending.heads()
+        for index, kind in in_turn(heads, missing=missing, making=making) if missing else heads:
             if self._granted(index, kind.need):
                 self._pending.remove_head(kind)
                 return index
@@ -124,11 +126,8 @@ class KolaScheduling:
     def _granted(self, index: int, need: Need) -> bool:
         return self._grants is None or not need or self._grants.request(self._name(index), need) is not None
 
-    def _being_made(self) -> set[str]:
-        """Return the templates that running tests want and that do not exist yet."""
-        running = [self._kinds[index] for index in self._running.values() if index is not None]
-        wanted = {template for kind in running for template in kind.templates}
-        return {template for template in wanted if not self._made(template)}
+    def _running_kinds(self) -> list[Kind]:
+        return [self._kinds[index] for index in self._running.values() if index is not None]
 
     def _name(self, index: int) -> str:
         return (self._ids or [])[index]

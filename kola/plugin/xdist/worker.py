@@ -12,16 +12,29 @@ import pytest
 _PR_SET_PDEATHSIG = 1
 
 FIRST_WORKER = "gw0"
+CONTROLLER = "kola_controller"
+"""The key of a worker's input with the process id of the controller, which need not be its parent."""
 STAYS = "kola_stays"
 """The key of a worker's output by which it says that it goes on to live, for the machines it keeps."""
 
 
 def die_with_parent() -> None:
     """Make the kernel kill this process when its parent ends (prctl(2))."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _ask_to_be_killed()
     if os.getppid() == 1:
         os._exit(1)
+
+
+def die_with(parent: int) -> None:
+    """The same, for a process that knows its parent's id."""
+    _ask_to_be_killed()
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _ask_to_be_killed() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run_without_prefetch(config: pytest.Config) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fakeqemu.guest import Guest
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+ARRIVAL = re.compile(rf"cat {BOOT_ID}; date -s \S+ >/dev/null; head -c 64 >/dev/urandom; ")
+"""The beginning of a clone's first command (harness.machine.arrival)."""
+SEED_BYTES = 64
 
 
 class Shell:
@@ -46,6 +49,10 @@ class Shell:
 
     def run(self, line: str, user: str, stdin: Callable[[], bytes]) -> Reply:
         """Answer one command line; `stdin` blocks until the caller has closed its end."""
+        arrival = ARRIVAL.search(line)
+        if arrival is not None:
+            reply = self.run(line.replace(arrival[0], "", 1), user, lambda: stdin()[SEED_BYTES:])
+            return replace(reply, stdout=f"{self._guest.boot_id}\n".encode() + reply.output)
         planned = self._planned(line)
         if planned is not None:
             return planned

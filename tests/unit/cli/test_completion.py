@@ -20,6 +20,7 @@ from kola.cases.catalog import find_tests, own_root
 from kola.cli import candidates, commands
 from kola.cli.completion import SHELLS
 from kola.cli.main import main
+from kola.facts.model import FILE, Facts
 
 MALFORMED = "ignition.failures.malformed-config"
 BARE = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}
@@ -48,6 +49,13 @@ HEAVY = {"cryptography", "paramiko", "pydantic", "pytest", "yaml"}
         ("kola list ignition.failures.mal", [MALFORMED]),
         ("kola run --denylist-test ignition.failures.mal", [MALFORMED]),
         ("kola run --tag smok", ["smoke"]),
+        ("kola run -p ", ["qemu", "libvirt"]),
+        ("kola list --platform lib", ["libvirt"]),
+        ("kola spawn -p ", ["qemu", "libvirt"]),
+        ("kola run --arch ", ["x86_64", "aarch64"]),
+        ("kola reference build --arch a", ["aarch64"]),
+        ("kola run --libvirt-uri ", ["qemu:///system", "qemu:///session"]),
+        ("kola run --rerun --allow-rerun-success=tags=smok", ["smoke"]),
         ("kola run --tag !smok", [r"\!smoke"]),
         ("kola run --tag defaults,smok", ["defaults,smoke"]),
         ("kola -p qemu run --tag smok", ["smoke"]),
@@ -107,6 +115,19 @@ def test_builds_of_the_build_directory_are_offered(tmp_path: Path) -> None:
     assert words("kola run --build ", cwd=root) == []
 
 
+def test_facts_are_offered_by_build_and_by_category(tmp_path: Path) -> None:
+    root = build_root(tmp_path, {"24.03.2": ("x86_64",), "24.03.1": ("x86_64",)})
+    for line in ("kola facts show 24.03.", "kola facts accept 24", "kola facts diff latest 24.03"):
+        assert words(line, cwd=root) == ["24.03.2", "24.03.1"]
+    assert words("kola facts show latest --category ", cwd=root) == [], "that build has no facts"
+    facts = Facts("24.03.2", "", {"units": {}, "packages": {}})
+    facts.write(root / "builds/24.03.2/x86_64" / FILE)
+    assert words("kola facts show latest --category ", cwd=root) == ["packages", "units"]
+    assert words("kola facts show 24.03.2 --category u", cwd=root) == ["units"]
+    facts.write(tmp_path / "kept.json.gz")
+    assert words("kola facts show kept.json.gz --category pa", cwd=tmp_path) == ["packages"]
+
+
 def test_files_and_directories_are_offered_where_they_are_meant(tmp_path: Path) -> None:
     (tmp_path / "dir").mkdir()
     (tmp_path / "disk.qcow2").touch()
@@ -153,6 +174,14 @@ def test_zsh_gets_a_text_for_each_word() -> None:
     assert completed("kola rer", shell="zsh").stdout == f"rerun:{commands.load('rerun').HELP}"
     assert completed(f"kola run {MALFORMED[:-3]}", shell="zsh").stdout.startswith(
         f"{MALFORMED}:A config that"
+    )
+
+
+def test_texts_beside_the_words_are_in_the_users_language() -> None:
+    chinese = {**os.environ, "LANGUAGE": "zh_CN", "PYTHONIOENCODING": "utf-8"}
+    assert completed("kola rer", shell="zsh", env=chinese).stdout == "rerun:再次运行上次失败的测试"
+    assert (
+        completed("kola run --no-n", shell="zsh", env=chinese).stdout == "--no-net:排除需要访问互联网的测试"
     )
 
 
@@ -208,14 +237,33 @@ def test_bash_completes_by_the_function_that_it_is_told_of(tmp_path: Path) -> No
     assert completion.strip() == MALFORMED
 
 
-def test_a_tab_typed_in_bash_completes(tmp_path: Path) -> None:
-    env = os.environ | {"PATH": f"{program(tmp_path / 'bin')}:{os.environ['PATH']}", "PS1": "ready> "}
-    with Terminal(["bash", "--norc", "--noprofile", "-i"], env=env, cwd=tmp_path) as terminal:
-        terminal.expect("ready> ")
-        terminal.type("source <(kola completion bash)\r")
-        terminal.expect("\n.*ready> ")
+TYPED = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], "source <(kola completion bash)"),
+    "zsh": (["zsh", "-f", "-i"], "autoload -Uz compinit; compinit -u -D; source <(kola completion zsh)"),
+    "fish": (["fish", "--no-config", "-i"], "kola completion fish | source"),
+}
+
+
+@pytest.mark.parametrize("shell", TYPED)
+def test_a_typed_tab_completes(tmp_path: Path, shell: str) -> None:
+    """Keys in each shell as a user types them: a test, a platform, and a line with an error in it."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} on this host")
+    argv, source = TYPED[shell]
+    env = os.environ | {
+        "PATH": f"{program(tmp_path / 'bin')}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PS1": "ready> ",
+        "TERM": "xterm" if shell == "zsh" else "dumb",
+    }
+    with Terminal(argv, env=env, cwd=tmp_path) as terminal:
+        terminal.expect("[>#] ")
+        terminal.type(f"{source}; echo so''urced\r")
+        terminal.expect("\nsourced")
         terminal.type("kola run ignition.failures.mal\t")
-        terminal.expect(f"{MALFORMED} ")
+        terminal.expect(MALFORMED)
+        terminal.type("\x15kola run -p lib\t")
+        terminal.expect("-p libvirt")
         terminal.type("\x15kola nonsense --x\t\x15echo do''ne\r")
         terminal.expect("\ndone")
         assert "Traceback" not in terminal.screen

@@ -98,7 +98,7 @@ def test_another_kolas_properties_say_nothing(here: Path, content: str | None) -
         (["--allow-rerun-success=needs-internet"], "write tags="),
         (["--no-net=maybe"], "takes true or false, not 'maybe'"),
         (["--paralel", "2"], "unknown option --paralel; did you mean --parallel?"),
-        (["--debug", "NAME"], "unknown option --debug"),
+        (["--debug-systemd", "NAME"], "unknown option --debug-systemd"),
         (["--out", "x"], "unknown option --out"),
         (["--boot=warm"], "--boot"),
     ],
