@@ -122,7 +122,7 @@ def memberships(record: Record, distro: Distro) -> list[Finding]:
     shipped = {
         (fields[0], member) for fields in record.fields("shipped-groups") for member in fields[-1].split(",")
     }
-    known = {account.name for account in record.accounts if account.uid < distro.user_id}
+    known = {fields[0] for fields in record.fields("shipped-accounts")}
     found += [
         Finding("members of groups are the build's", member, f"is in {group.name}")
         for group in record.groups
