@@ -30,11 +30,12 @@ mutants: reference
 	$(BIN)/pytest -q tests/mutants/test_mutants.py
 
 # The platform libvirt: its packages, without services, and libvirt-python; then its tests on daemons of their own.
+# Tests of a pool start an sshd of their own; that of the host stays off.
 LIBVIRT := libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-daemon-system-sysv \
-	libvirt-clients libvirt-dev pkg-config gcc netcat-openbsd dnsmasq-base
+	libvirt-clients libvirt-dev pkg-config gcc netcat-openbsd dnsmasq-base virtinst openssh-server
 
 libvirt: reference libvirt-host
-	$(BIN)/pytest -q tests/vm/test_libvirt.py
+	$(BIN)/pytest -q tests/vm/test_libvirt.py tests/vm/test_libvirt_pool.py
 
 libvirt-host: $(VENV)/.ready
 	@missing=$$(for p in $(LIBVIRT); do \
@@ -46,7 +47,9 @@ libvirt-host: $(VENV)/.ready
 	        $(SUDO) chmod 755 $$policy; made=yes; }; \
 	    $(SUDO) apt-get update -q >/dev/null; \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing >/dev/null; \
-	    status=$$?; [ -z "$$made" ] || $(SUDO) rm $$policy; exit $$status; \
+	    status=$$?; [ -z "$$made" ] || $(SUDO) rm $$policy; \
+	    case "$$missing" in *openssh-server*) $(SUDO) systemctl -q disable ssh 2>/dev/null ;; esac; \
+	    exit $$status; \
 	fi
 	$(BIN)/python -c 'import libvirt' 2>&- || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,libvirt]'
 

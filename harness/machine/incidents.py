@@ -14,6 +14,8 @@ UNASKED_REBOOT = "unasked-reboot"
 POWERED_OFF = "powered-off"
 HOST_LOST = "host-lost"
 """The machines' host, or the daemon that runs them there, no longer answers."""
+HOST_FULL = "host-full"
+"""Others have started machines on the host meanwhile, and there is no memory left for this one."""
 
 # logind's message for a shutdown without a reboot (systemd: src/login/logind-dbus.c).
 _OFF = re.compile(r"power(?:ing)? (?:off|down)")

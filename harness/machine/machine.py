@@ -44,8 +44,8 @@ _REFUSALS = range(1, 126)
 class Machine:
     """A running guest. Times are seconds, multiplied by `scale` on slow accelerators.
 
-    `how` names its origin: `cold`, `clone`, `first boot from template`. A test that breaks the machine on
-    purpose sets `unchecked`; then no health check follows the test.
+    `how` names its origin: `cold`, `clone`, `first boot from template`; `host` is the name of its host. A
+    test that breaks the machine on purpose sets `unchecked`; then no health check follows the test.
     """
 
     def __init__(
@@ -55,11 +55,13 @@ class Machine:
         *,
         scale: float = 1.0,
         how: str = "cold",
+        host: str = "",
         publish: Callable[[str, dict[str, object]], None] = lambda kind, data: None,
     ) -> None:
         self.instance = instance
         self.access = access
         self.how = how
+        self.host = host
         self.console = Console(instance, self.deadline)
         instance.journal.wait_with(self.deadline, instance.incidents)
         self._scale = scale

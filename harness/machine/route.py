@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.util.process import Child, spawn
 
 _CONNECT_SECONDS = 2.0
+_JUMP_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -15,12 +16,13 @@ class SshRoute:
     """The address and port at which the guest's port 22 is reached.
 
     With `jump_host`, an OpenSSH destination, this is an address as the jump host sees it. The user's own
-    OpenSSH configuration says how to log in there.
+    OpenSSH configuration says how to log in there, and `jump_options` of ssh(1) what it does not say.
     """
 
     address: str
     port: int = 22
     jump_host: str | None = None
+    jump_options: tuple[str, ...] = ()
 
     def connect(self) -> socket.socket:
         """Return a connected socket, on which sshd may or may not answer. Raises OSError, ConfigError."""
@@ -37,6 +39,8 @@ class SshRoute:
         command = [
             "ssh",
             "-o", "BatchMode=yes",
+            "-o", f"ConnectTimeout={_JUMP_SECONDS}",
+            *self.jump_options,
             "-W", f"{self.address}:{self.port}",
             "--", jump_host,
         ]

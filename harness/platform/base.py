@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from harness.ignition import IgnitionConfig
+from harness.machine.boot import DiskImage
 from harness.machine.instance import Instance
 from harness.machine.machine import Machine
 from harness.machine.spec import MachineSpec
@@ -32,11 +33,17 @@ class Missing:
 
 @dataclass(frozen=True)
 class Capacity:
-    """Resources of the machines' host: bytes of memory in all and available now, and CPUs."""
+    """Resources of the machines' host: bytes of memory in all and available now, and CPUs.
+
+    `promised_memory` are the bytes of the available ones that running machines have been promised and not
+    taken yet, whoever runs them. `busy_cpus` are virtual CPUs of others' machines.
+    """
 
     total_memory: int
     available_memory: int
     cpus: int
+    promised_memory: int = 0
+    busy_cpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,15 +128,45 @@ class Platform(Protocol):
         ...
 
     def private_network(self) -> PrivateNetwork:
-        """Return a new network, which the caller closes."""
+        """Return a new network, which the caller closes. Not for platforms whose machines cannot have one."""
+        ...
+
+    def why_not_connect(self) -> str:
+        """Return the reason why machines cannot have a private network; empty when they can."""
         ...
 
     def capacity(self) -> Capacity:
-        """Return the current resources of the machines' host."""
+        """Return the current resources of the machines' host.
+
+        Raises InfrastructureError `host-lost` when it does not answer.
+        """
         ...
 
     def resident_memory(self, owners: Iterable[int]) -> Mapping[int, int]:
-        """Bytes of the host's memory that machines hold, by the process of ours (a pid) that started them."""
+        """Bytes of the host's memory that `capacity` counts as taken or promised for the machines of each
+        process of ours (a pid).
+        """
+        ...
+
+    @property
+    def place(self) -> str:
+        """The name of the machines' host, as far as its memory and CPUs go; empty for this host."""
+        ...
+
+    @property
+    def lost(self) -> str:
+        """The reason why the machines' host cannot be used any more; empty as long as it answers."""
+        ...
+
+    def reconnect(self) -> None:
+        """Reach a lost host again. Raises InfrastructureError `host-lost`."""
+        ...
+
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
+        """Have the image at the machines' host before the first one starts. Progress goes to `tell`.
+
+        Raises InfrastructureError.
+        """
         ...
 
     def service_network(self) -> ServiceNetwork:

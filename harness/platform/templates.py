@@ -310,6 +310,11 @@ def made(key: str) -> bool:
     return _cache().path(key, _SEAL).is_file()
 
 
+def templates_home() -> Path:
+    """Return the directory with a directory for each template, named by its key."""
+    return _cache().entries
+
+
 def _cache() -> ArtifactCache:
     return ArtifactCache(cache_root() / "templates")
 

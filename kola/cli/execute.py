@@ -9,8 +9,9 @@ import tempfile
 import pytest
 
 from harness.errors import ConfigError
+from harness.machine.boot import DiskImage
 from harness.platform.base import SCALE_VARIABLE
-from harness.platform.choose import choose
+from harness.platform.choose import choose_fleet
 from harness.util.language import localized
 from kola.cli import streams
 from kola.cli.handover import HandOver
@@ -42,11 +43,15 @@ def run_tests(options: RunOptions) -> int:
 
 def _run(options: RunOptions, resolved: Resolved, forks: ForkServer | None) -> int:
     plan = resolved.plan
-    platform = choose(plan.platform, plan.arch, uri=plan.libvirt_uri)
-    os.environ[SCALE_VARIABLE] = str(platform.scale)  # so that workers do not measure again while guests run
-    if platform.note:
-        _tell(f"accelerator: {platform.note}")
-    count = workers(options.parallel, plan, platform.capacity())
+    fleet = choose_fleet(plan.platform, plan.arch, plan.hosts, network=plan.libvirt_network)
+    scale = max(member.platform.scale for member in fleet.members)
+    os.environ[SCALE_VARIABLE] = str(scale)  # so that workers do not measure again while guests run
+    for member in fleet.members:
+        if member.platform.note:
+            where = f" of {member.name}" if len(fleet.members) > 1 else ""
+            _tell(f"accelerator{where}: {member.platform.note}")
+    fleet.prepare(DiskImage(plan.image, plan.image_format), _tell)
+    count = workers(options.parallel, plan, fleet.members)
     handed = HandOver(resolved, closes=not options.verify_clones)
     status = run_pytest(handed, count, forks)
     recorder = handed.recorder

@@ -57,6 +57,7 @@ def as_json(machine: Kept) -> str:
         "build": machine.build,
         "arch": machine.arch,
         "how": machine.how,
+        "host": machine.host,
         "test": machine.test,
         "pid": machine.pid,
         "memory_mib": machine.memory_mib,

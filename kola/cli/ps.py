@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _header() -> tuple[str, ...]:
     return (
-        *(tr("NAME"), tr("STATE"), tr("AGE"), tr("LEFT"), tr("HOW")),
+        *(tr("NAME"), tr("STATE"), tr("AGE"), tr("LEFT"), tr("HOW"), tr("HOST")),
         *(tr("MEMORY"), "SSH", tr("BUILD"), tr("KEPT FOR")),
     )
 
@@ -53,6 +53,7 @@ def _row(machine: Kept) -> tuple[str, ...]:
         span(now - machine.started),
         span(machine.ends - now),
         machine.how or "-",
+        machine.host or "-",
         f"{machine.memory_mib} MiB",
         f"{entry.user}@{entry.address}:{entry.port}" if entry is not None else "-",
         machine.build,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kola.run.argtypes import duration, firmware, host_directory, path, size, whole, workdir
-from kola.run.arguments import add_disk_options
+from kola.run.arguments import add_disk_options, add_host_arguments
 from kola.run.parser import Switch, titled_group
 from kola.run.selection import DEFAULT_PLATFORM
 
@@ -35,7 +35,7 @@ def add_platform(parser: argparse.ArgumentParser) -> None:
     """Add the flags for the platform of the machines."""
     group = parser.add_argument_group("its host")
     group.add_argument("-p", "--platform", default=DEFAULT_PLATFORM, help="qemu (the default) or libvirt")
-    group.add_argument("--libvirt-uri", metavar="URI", help="with -p libvirt: the daemon")
+    add_host_arguments(group, all_flags=False)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.errors import ConfigError, HarnessError
+from harness.machine.boot import DiskImage
 from harness.machine.machine import Machine
 from harness.platform import templates
 from harness.platform.base import Platform
-from harness.platform.choose import choose
+from harness.platform.choose import choose_fleet
 from harness.util.deadline import Deadline
 from kola.keep.keeper import Keeper, Promise
 from kola.keep.order import FORMAT, SpawnOrder
@@ -49,11 +50,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _end)
     order = FORMAT.load(sys.stdin.buffer.readline().decode())
     threading.Thread(target=_follow_leash, name="leash", daemon=True).start()
-    platform = choose(order.plan.platform, order.plan.arch, uri=order.plan.libvirt_uri)
-    keeper = Keeper(platform)
+    plan = order.plan
+    keeper = Keeper(choose_fleet(plan.platform, plan.arch, plan.hosts, network=plan.libvirt_network))
     begun: list[Machine] = []
     try:
-        kept = _start(order, platform, keeper, begun)
+        kept = _start(order, keeper, begun)
         _news(ready=[machine.model_dump(mode="json") for machine in kept])
         _close_news()
         keeper.wait()
@@ -70,11 +71,14 @@ def main() -> int:
     return 0
 
 
-def _start(order: SpawnOrder, platform: Platform, keeper: Keeper, begun: list[Machine]) -> list[Kept]:
+def _start(order: SpawnOrder, keeper: Keeper, begun: list[Machine]) -> list[Kept]:
     request = order.request()
+    host = keeper.host_for(request.spec, order.count)
+    platform = host.platform
     promise = Promise(order.plan.build_id, order.plan.arch, request.spec, order.lifetime)
-    machines = keeper.promise(order.count, promise)
-    pool = MachinePool(order.plan, platform, failures=machines[0].home / "failed-boots")
+    platform.prepare(DiskImage(order.plan.image, order.plan.image_format), lambda text: _news(notice=text))
+    machines = keeper.promise(order.count, promise, host=host)
+    pool = MachinePool(order.plan, platform, host=host.name, failures=machines[0].home / "failed-boots")
     _foretell(request, pool, platform)
     give = pool.lease if order.wait else pool.start
     given = [give(request, Owner(kept.home, begun)) for kept in machines]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import shlex
 import shutil
 import signal
 import socket
@@ -59,7 +60,11 @@ def ssh_options(kept: Kept) -> list[str]:
         "LogLevel": "ERROR",
         "Port": str(entry.port),
     }
-    start = ["-J", entry.jump_host] if entry.jump_host else ["-F", os.devnull]
+    start = ["-F", os.devnull]
+    if entry.jump_host:
+        words = [_percent(word) for word in entry.jump_options]
+        jump = shlex.join(["ssh", "-o", "BatchMode=yes", *words, "-W", "[%h]:%p", "--", entry.jump_host])
+        start = ["-o", f"ProxyCommand={jump}"]
     return [*start, *(word for key, value in values.items() for word in ("-o", f"{key}={value}"))]
 
 
@@ -240,4 +245,8 @@ def _heedless() -> Iterator[None]:
 
 def _quoted(path: Path) -> str:
     """Quote the path as a value of ssh_config(5), where `%` begins a token."""
-    return '"' + str(path).replace("%", "%%") + '"'
+    return '"' + _percent(str(path)) + '"'
+
+
+def _percent(text: str) -> str:
+    return text.replace("%", "%%")

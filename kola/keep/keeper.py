@@ -9,16 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import DeadlineExceeded, InfrastructureError
+from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.machine import Machine
 from harness.machine.spec import MachineSpec
 from harness.machine.ssh import SshKey
+from harness.platform.fleet import Fleet, Member
 from harness.util.deadline import Deadline
 from kola.keep.doors import Doors
 from kola.keep.record import Kept, SshEntry, State
 from kola.keep.register import Register
 from kola.schedule.need import Need
-from kola.schedule.resources import MachineHost, Resources
+from kola.schedule.resources import Resources
 
 _LOOK_AGAIN = 1.0
 
@@ -40,17 +41,43 @@ class Keeper:
     Machines end by `stop`, at the end of their lifetime, or with this process.
     """
 
-    def __init__(self, host: MachineHost) -> None:
+    def __init__(self, fleet: Fleet) -> None:
         self._register = Register()
-        self._resources = Resources(host)
+        self._fleet = fleet
+        self._resources = Resources(fleet)
         self._lock = threading.RLock()
         self._held: dict[str, _Held] = {}
         self._changed = threading.Condition(self._lock)
 
-    def promise(self, count: int, promise: Promise, *, must_fit: bool = True) -> list[Kept]:
+    def host_for(self, spec: MachineSpec, count: int) -> Member:
+        """Return the host with most room for so many machines like this one.
+
+        Raises InfrastructureError `no-room` when no host has room for them, ConfigError when all refuse them.
+        """
+        platforms = {member.key: member.platform for member in self._fleet.usable()}
+        reasons = {
+            key: platform.refuses(spec) or (platform.why_not_connect() if count > 1 else "")
+            for key, platform in platforms.items()
+        }
+        if reasons and all(reasons.values()):
+            raise ConfigError(next(iter(reasons.values())), hint="such machines run with -p qemu")
+        refusing = frozenset(key for key, reason in reasons.items() if reason)
+        label = "a group of machines"
+        refusal = self._resources.take(label, Need.of(spec, count), refusing)
+        if refusal is not None:
+            raise InfrastructureError(f"no room: {refusal.reason}", cause="no-room")
+        key = self._resources.host_of(label)
+        self._resources.release(label)
+        assert key is not None  # just taken
+        return self._fleet.member(key)
+
+    def promise(
+        self, count: int, promise: Promise, *, host: Member | None = None, must_fit: bool = True
+    ) -> list[Kept]:
         """Register `count` machines that are about to be started, each with a directory of its own.
 
-        Raises InfrastructureError `no-room` when the host has no memory for them and they `must_fit`.
+        They run on `host`, or on any. Raises InfrastructureError `no-room` when the host has no memory for
+        them and they `must_fit`.
         """
         now = time.time()
 
@@ -65,11 +92,13 @@ class Keeper:
                 arch=promise.arch,
                 memory_mib=promise.spec.memory_mib,
                 test=promise.test,
+                host=host.name if host is not None else "",
             )
 
+        others = frozenset(one.key for one in self._fleet.members if host is not None and one.key != host.key)
         machines = self._register.add(count, make)
         for machine in machines:
-            refusal = self._resources.take(f"machine {machine.name}", Need.of(promise.spec))
+            refusal = self._resources.take(f"machine {machine.name}", Need.of(promise.spec), others)
             if refusal is not None and must_fit:
                 self.abandon(machines)
                 raise InfrastructureError(f"no room for {machine.name}: {refusal.reason}", cause="no-room")
@@ -163,6 +192,7 @@ def _entry(kept: Kept, machine: Machine) -> SshEntry:
         key_file=key,
         known_hosts=hosts if access.host_key is not None else None,
         jump_host=route.jump_host,
+        jump_options=route.jump_options,
     )
 
 

@@ -24,6 +24,7 @@ class SshEntry(BaseModel):
     key_file: Path
     known_hosts: Path | None
     jump_host: str | None = None
+    jump_options: tuple[str, ...] = ()
 
 
 class Kept(BaseModel):
@@ -31,7 +32,7 @@ class Kept(BaseModel):
 
     `pid` is the keeper's. `home` is the machine's directory, removed at its end; `logs` has its console and
     journal; `console` is a Unix socket of its serial console. `test` is the failed test for which it was
-    kept. Without `ssh` only its console is accessible.
+    kept; `host` is where it runs, if hosts have names. Without `ssh` only its console is accessible.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -46,6 +47,7 @@ class Kept(BaseModel):
     build: str = ""
     arch: str = ""
     how: str = ""
+    host: str = ""
     memory_mib: int = 0
     test: str = ""
     ssh: SshEntry | None = None

@@ -13,12 +13,12 @@ from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError, 
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.arrival import Arrival
 from harness.machine.boot import LiveIso
-from harness.machine.incidents import HOST_LOST
 from harness.machine.instance import Instance
 from harness.machine.machine import Machine
 from harness.machine.sessions import BOOT_SECONDS, Access
 from harness.machine.spec import NOTHING_REACHABLE, Reachable
 from harness.platform.base import Platform
+from harness.platform.fleet import of_the_host
 from harness.platform.templates import PADDED, Recipe, Stage, Template, Templates
 from harness.util.deadline import Deadline
 from kola.machines.broken import BrokenBoots
@@ -49,8 +49,14 @@ class LeaseOwner(Protocol):
 class MachinePool:
     """The pool of one process. It boots or clones the requested machines."""
 
-    def __init__(self, plan: RunPlan, platform: Platform, *, failures: Path | None = None) -> None:
-        """`failures` is where boots that failed are remembered; by default the run's output directory."""
+    def __init__(
+        self, plan: RunPlan, platform: Platform, *, host: str = "", failures: Path | None = None
+    ) -> None:
+        """`host` is the name of the machines' host.
+
+        `failures` is where boots that failed are remembered; by default the run's output directory.
+        """
+        self._host = host
         self._plan = plan
         self._platform = platform
         self._hopeless: set[str] = set()
@@ -148,7 +154,7 @@ class MachinePool:
             try:
                 return self._boot(request, owner)
             except InfrastructureError as error:
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or of_the_host(error):
                     raise
                 owner.publish("notice", text=f"no machine ({error.message}); trying once more")
         raise AssertionError("unreachable")
@@ -266,7 +272,7 @@ class MachinePool:
         try:
             return self._templates.obtain(recipe, deadline=limit)
         except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
-            if limit.expired:
+            if limit.expired or of_the_host(error):
                 raise
             if isinstance(error, MachineFailure):
                 self._hopeless.add(which)
@@ -282,7 +288,8 @@ class MachinePool:
         """Swallow errors that show that a template does not resume, after a notice; `reraise` are the guest's
         own.
 
-        Machines added to the list are then closed. The loss of their host says nothing about the template.
+        Machines added to the list are then closed. A host that is lost or full says nothing about the
+        template, and is not swallowed.
         """
         machines: list[Machine] = []
         try:
@@ -290,12 +297,11 @@ class MachinePool:
         except reraise:
             raise
         except (InfrastructureError, MachineFailure, DeadlineExceeded) as error:
-            if owner.deadline is not None and owner.deadline.expired:
+            if of_the_host(error) or (owner.deadline is not None and owner.deadline.expired):
                 raise
             text = f"the template does not resume, so a cold boot: {error}"
             owner.publish("notice", about="no-template", text=text)
-            if not (isinstance(error, InfrastructureError) and error.cause == HOST_LOST):
-                self._templates.discard(template)
+            self._templates.discard(template)
             for machine in machines:
                 machine.close()
 
@@ -306,9 +312,11 @@ class MachinePool:
             access,
             scale=self.scale,
             how=how,
+            host=self._host,
             publish=lambda kind, data: owner.publish(kind, machine=name, **data),
         )
         machine.limit(owner.deadline)
-        owner.publish("machine-start", machine=name, how=how)
+        where = {"host": self._host} if self._host else {}
+        owner.publish("machine-start", machine=name, how=how, **where)
         owner.started(machine)
         return machine

@@ -33,7 +33,7 @@ class TestContext:
     """The context of one attempt at a test.
 
     A warning makes a pass a WARN; a remark is only shown with the pass. `owned` is what the machines are
-    connected to, and is closed after them.
+    connected to, and is closed after them. `host` is the name of the machines' host, if hosts have names.
     """
 
     __test__ = False
@@ -55,6 +55,7 @@ class TestContext:
     timeout: TestTimeout | None = None
     subtests: list[TestResult] = field(default_factory=list)
     reservation: Reservation | None = None
+    host: str = ""
     kept: list[Kept] = field(default_factory=list)
     machines_kept: list[Machine] = field(default_factory=list)
     owned: ExitStack = field(default_factory=ExitStack)

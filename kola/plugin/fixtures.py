@@ -58,6 +58,9 @@ def machines(
     """
     platform, context = request.config.stash[STATE].platform, request.node.stash[CONTEXT]
 
+    if reason := platform.why_not_connect():
+        pytest.skip(f"not on {platform.name}: {reason}")
+
     def make(count: int, **overrides: Any) -> list[Machine]:
         group = [new_machine(**overrides) for _ in range(count)]
         network = platform.private_network()

@@ -201,7 +201,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     worker = getattr(config, "workerinput", {}).get("workerid")
     if worker == FIRST_WORKER and PLAN in config.stash:
-        write_kinds(session.items, config.stash[PLAN], lambda: config.stash[STATE].pool)
+        write_kinds(
+            session.items,
+            config.stash[PLAN],
+            lambda: config.stash[STATE].pool,
+            lambda: config.stash[STATE].fleet,
+        )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,12 +10,12 @@ from contextlib import ExitStack
 
 from harness.errors import HarnessError
 from harness.machine.machine import Machine
+from harness.platform.fleet import Fleet, Member
 from kola.keep.keeper import Keeper, Promise
 from kola.keep.options import LIFETIME_SECONDS
 from kola.keep.record import Kept
 from kola.plugin.context import TestContext
 from kola.run.plan import RunPlan
-from kola.schedule.resources import MachineHost
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,9 +23,9 @@ _PR_SET_PDEATHSIG = 1
 class FailedMachines:
     """The machines that this process keeps. They live in it, even after its tests have ended."""
 
-    def __init__(self, plan: RunPlan, host: MachineHost) -> None:
+    def __init__(self, plan: RunPlan, fleet: Fleet) -> None:
         self._plan = plan
-        self._host = host
+        self._fleet = fleet
         self._keeper: Keeper | None = None
         self._owned = ExitStack()
 
@@ -43,7 +43,7 @@ class FailedMachines:
         if not alive:
             return
         if self._keeper is None:
-            self._keeper = Keeper(self._host)
+            self._keeper = Keeper(self._fleet)
         try:
             for machine in alive:
                 self._keep(machine, context, self._keeper)
@@ -57,10 +57,13 @@ class FailedMachines:
         promise = Promise(
             self._plan.build_id, self._plan.arch, spec, LIFETIME_SECONDS, test=context.info.name
         )
-        (promised,) = keeper.promise(1, promise, must_fit=False)
+        (promised,) = keeper.promise(1, promise, host=self._host_of(machine), must_fit=False)
         machine.limit(None)
         context.kept.append(keeper.hold(promised, machine))
         context.machines_kept.append(machine)
+
+    def _host_of(self, machine: Machine) -> Member | None:
+        return next((one for one in self._fleet.members if one.name == machine.host), None)
 
     def release(self, kept: list[Kept]) -> None:
         """End machines of a test before the process ends."""

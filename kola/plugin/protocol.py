@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import _pytest
@@ -14,11 +15,12 @@ from _pytest.runner import runtestprotocol
 
 import harness
 from harness.errors import ConfigError, HarnessError
+from harness.platform.fleet import ELSEWHERE
 from harness.util.suggest import near
 from kola.cases.model import FailureKind, TestInfo, Verdict
 from kola.plugin.context import TestContext, classify
 from kola.plugin.keys import CONTEXT, INFO, STATE
-from kola.plugin.needs import need_of
+from kola.plugin.needs import need_of, refusing_hosts
 from kola.plugin.reservations import Reservation
 from kola.plugin.state import WorkerState
 from kola.report.result import TestResult
@@ -49,7 +51,9 @@ class _Session:
 def run(item: pytest.Item) -> None:
     """Run a kola test once its need is met, again on a fresh machine if due, and report it."""
     state = item.config.stash[STATE]
-    with state.reservations.reserve(item.nodeid, need_of(item, state.plan)) as reservation:
+    need = need_of(item, state.plan)
+    avoid = partial(refusing_hosts, item, state.plan, state.fleet)
+    with state.reservations.reserve(item.nodeid, need, avoid) as reservation:
         _run(item, state, reservation)
 
 
@@ -63,6 +67,7 @@ def _run(item: pytest.Item, state: WorkerState, reservation: Reservation) -> Non
     attempts = 0
     while True:
         attempts += 1
+        state.use(reservation.host)
         context = state.context(info, reservation)
         item.stash[CONTEXT] = context
         reports = _attempt(item)
@@ -74,7 +79,9 @@ def _run(item: pytest.Item, state: WorkerState, reservation: Reservation) -> Non
             and not reservation.refused
             and _second_chance(context.kind, rerun=state.plan.rerun)
         ):
-            state.events.emit("notice", test=info.name, text=f"{context.cause}: trying on a fresh machine")
+            if context.cause in ELSEWHERE:
+                reservation.move(context.cause)
+            state.events.emit("notice", test=info.name, text=_again(context, reservation, state))
             continue
         break
     result = _result(item, info, context, first, reports, attempts, time.monotonic() - started)
@@ -94,6 +101,14 @@ def _run(item: pytest.Item, state: WorkerState, reservation: Reservation) -> Non
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=location)
+
+
+def _again(context: TestContext, reservation: Reservation, state: WorkerState) -> str:
+    """Return the notice of a second attempt."""
+    where = ""
+    if context.cause in ELSEWHERE and reservation.host is not None and not reservation.refused:
+        where = f" on {state.fleet.member(reservation.host).name}"
+    return f"{context.cause}: trying on a fresh machine{where}"
 
 
 def _may_pass_again(info: TestInfo, state: WorkerState, first: TestContext) -> bool:
@@ -140,7 +155,8 @@ def _result(
         reason = context.skip_reason or _skip_reason(skipped)
     elif first is not context:
         verdict, kind, cause = Verdict.FLAKY, first.kind, first.cause
-        reason = f"passed on a fresh machine after: {first.failure}"
+        where = f" of {context.host}" if context.host != first.host else ""
+        reason = f"passed on a fresh machine{where} after: {first.failure}"
     elif context.warnings:
         verdict, reason = Verdict.WARN, "; ".join(context.warnings)
         kind, cause = None, ""
@@ -155,12 +171,19 @@ def _result(
         cause=cause,
         reason=reason,
         boot=tuple(machine.how for machine in machines),
+        hosts=_hosts(first, context),
         machines=tuple(machine.directory.relative_to(output) for machine in machines),
         subtests=tuple(context.subtests),
         nodeid=item.nodeid,
         attempts=attempts,
         kept=tuple(kept.name for kept in (*(first.kept if first is not context else []), *context.kept)),
     )
+
+
+def _hosts(first: TestContext, last: TestContext) -> tuple[str, ...]:
+    """Return the hosts of the attempts that had machines or tried to, each once in a row."""
+    hosts = [context.host for context in (first, last) if context.host]
+    return tuple(dict.fromkeys(hosts))
 
 
 def _body(report: pytest.TestReport) -> list[str]:

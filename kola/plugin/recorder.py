@@ -53,8 +53,11 @@ class Recorder:
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
         self._interrupted = ""
+        self._given_up = ""
         self._workers: list[int] = []
-        self.console = Console(sys.stdout, verbose=resolved.options.verbose)
+        self.console = Console(
+            sys.stdout, verbose=resolved.options.verbose, with_hosts=len(resolved.plan.hosts) > 1
+        )
         self.run: RunResult | None = None
         args = config.option
         self._closes = bool(getattr(args, "kola_closes", True))
@@ -172,6 +175,10 @@ class Recorder:
         self.run = self._so_far(False)
         self.write()
 
+    def give_up(self, reason: str) -> None:
+        """Take note that no more tests start."""
+        self._given_up = reason
+
     # End of the run
 
     @pytest.hookimpl(trylast=True)
@@ -190,7 +197,7 @@ class Recorder:
     def _so_far(self, stopped: bool | str) -> RunResult:
         """Return the run as it is known now; `stopped` is pytest's reason for ending it early."""
         tests = tuple(sorted(self._results.values(), key=lambda result: result.name))
-        why = [self._interrupted] if self._interrupted else []
+        why = [text for text in (self._interrupted, self._given_up) if text]
         if not why and isinstance(stopped, str) and stopped:
             why = [stopped]
         missing = self._missing(tests)

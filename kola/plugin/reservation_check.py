@@ -6,7 +6,6 @@ import pytest
 
 from harness.errors import InfrastructureError
 from kola.plugin.keys import CONTEXT
-from kola.plugin.reservations import NO_ROOM
 
 
 class ReservationCheck:
@@ -16,4 +15,4 @@ class ReservationCheck:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         context = item.stash.get(CONTEXT, None)
         if context is not None and context.reservation is not None and context.reservation.refused:
-            raise InfrastructureError(context.reservation.refused, cause=NO_ROOM)
+            raise InfrastructureError(context.reservation.refused, cause=context.reservation.cause)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import cached_property
 
 from harness.platform.base import Platform
-from harness.platform.choose import choose
+from harness.platform.choose import choose_fleet
+from harness.platform.fleet import Fleet, Member
 from harness.util.deadline import Deadline
 from kola.cases.model import TestInfo
 from kola.machines import MachinePool
@@ -26,16 +27,37 @@ class WorkerState:
 
     def __init__(self, plan: RunPlan, *, scheduler: int) -> None:
         self.plan = plan
-        self.reservations = Reservations(self.platform, scheduler=scheduler)
+        self.reservations = Reservations(self.fleet, scheduler=scheduler)
+        self._host: Member | None = None
+        self._pools: dict[str, MachinePool] = {}
         self.events = EventLog(plan.output / EVENTS_FILE)
 
     @cached_property
-    def platform(self) -> Platform:
-        return choose(self.plan.platform, self.plan.arch, uri=self.plan.libvirt_uri)
+    def fleet(self) -> Fleet:
+        plan = self.plan
+        return choose_fleet(plan.platform, plan.arch, plan.hosts, network=plan.libvirt_network)
 
-    @cached_property
+    def use(self, key: str | None) -> None:
+        """Have the machines of the next attempt at a test on the host of this key; None: on any."""
+        self._host = None if key is None else self.fleet.member(key)
+
+    @property
+    def host(self) -> Member:
+        """The host of the running test's machines."""
+        return self._host or self.fleet.first
+
+    @property
+    def platform(self) -> Platform:
+        """The platform of that host."""
+        return self.host.platform
+
+    @property
     def pool(self) -> MachinePool:
-        return MachinePool(self.plan, self.platform)
+        """The machines of that host."""
+        host = self.host
+        if host.key not in self._pools:
+            self._pools[host.key] = MachinePool(self.plan, host.platform, host=host.name)
+        return self._pools[host.key]
 
     def seconds(self, info: TestInfo) -> float:
         """Return the test's time limit in seconds, on the accelerator's scale."""
@@ -51,6 +73,7 @@ class WorkerState:
             deadline=Deadline(self.seconds(info)),
             publish=self._publisher(info.name),
             reservation=reservation,
+            host=self.host.name if reservation.host is not None else "",
         )
 
     def _publisher(self, test: str) -> Callable[..., None]:
@@ -61,7 +84,7 @@ class WorkerState:
 
     @cached_property
     def failed_machines(self) -> FailedMachines:
-        return FailedMachines(self.plan, self.platform)
+        return FailedMachines(self.plan, self.fleet)
 
     def close(self) -> None:
         self.events.close()

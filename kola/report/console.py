@@ -54,9 +54,17 @@ class Palette:
 class Console:
     """A writer of a run's lines to `out`, each piece in one write so that parallel tests do not mix."""
 
-    def __init__(self, out: TextIO, *, palette: Palette | None = None, verbose: bool = False) -> None:
-        """`verbose` also shows the output of tests that passed."""
+    def __init__(
+        self,
+        out: TextIO,
+        *,
+        palette: Palette | None = None,
+        verbose: bool = False,
+        with_hosts: bool = False,
+    ) -> None:
+        """`verbose` also shows the output of tests that passed; `with_hosts` which host ran each test."""
         self._out = out
+        self._with_hosts = with_hosts
         self._verbose = verbose
         self.palette = palette or Palette.of(out)
 
@@ -91,7 +99,8 @@ class Console:
     def _lines(self, result: TestResult, *, depth: int) -> list[str]:
         indent = _STEP * depth
         word = self.palette.verdict(result.verdict)
-        lines = [f"{indent}--- {word}: {plain(result.name)} ({result.seconds:.2f}s)"]
+        where = f" on {', '.join(result.hosts)}" if self._with_hosts and result.hosts else ""
+        lines = [f"{indent}--- {word}: {plain(result.name)} ({result.seconds:.2f}s){where}"]
         lines += [f"{indent}{_STEP * 2}{line}".rstrip() for line in self._explanation(result)]
         for sub in result.subtests:
             lines += self._lines(_under(result, sub), depth=depth + 1)

@@ -85,6 +85,7 @@ def of_test(run: RunResult, test: TestResult) -> list[tuple[str, str]]:
         ("kind", test.kind.value if test.kind else ""),
         ("cause", test.cause),
         ("boot", " ".join(test.boot)),
+        ("host", " ".join(test.hosts)),
         ("build", run.version),
         ("kola", kola.__version__),
         ("attempts", str(test.attempts) if test.attempts > 1 else ""),

@@ -32,6 +32,7 @@ class Entry(_Part):
     reason: str = ""
     boot: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     attempts: int = 1
     nodeid: str = ""
     started: float = 0.0

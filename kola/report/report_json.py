@@ -58,6 +58,7 @@ def _entry(test: TestResult) -> Entry:
         reason=test.reason,
         boot=test.boot,
         machines=tuple(str(path) for path in test.machines),
+        hosts=test.hosts,
         attempts=test.attempts,
         nodeid=test.nodeid,
         started=test.started,

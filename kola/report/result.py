@@ -21,8 +21,9 @@ class TestResult:
 
     `cause` is the stable name of the failure (`kernel-panic`), `reason` the reason for a skip or a warning,
     `boot` the way each machine booted (`cold`, `clone`), `machines` their directories relative to the output
-    directory. A subtest's `name` is its own, without the parent's. `started` is in seconds since 1970, or 0
-    if unknown. `kept` are the names of machines that stay, as `kola ps` lists them.
+    directory, `hosts` the names of the hosts that ran it, if hosts have names. A subtest's `name` is its own,
+    without the parent's. `started` is in seconds since 1970, or 0 if unknown. `kept` are the names of
+    machines that stay, as `kola ps` lists them.
     """
 
     __test__ = False
@@ -35,6 +36,7 @@ class TestResult:
     cause: str = ""
     boot: tuple[str, ...] = ()
     machines: tuple[Path, ...] = ()
+    hosts: tuple[str, ...] = ()
     subtests: tuple[TestResult, ...] = ()
     nodeid: str = ""
     attempts: int = 1

@@ -212,14 +212,36 @@ def add_parent_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_host_arguments(group: argparse._ArgumentGroup, *, all_flags: bool = True) -> None:
+    """Add the flags for the daemons of `-p libvirt`, or only those that name daemons."""
+    group.add_argument(
+        "--libvirt-uri",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="with -p libvirt: the daemon (qemu:///system for root, else qemu:///session; repeatable)",
+    )
+    group.add_argument("--hosts", type=path, metavar="FILE", help="with -p libvirt: the hosts in this file")
+    if not all_flags:
+        return
+    group.add_argument(
+        "--host-tag",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="with --hosts: only hosts with this tag (repeatable)",
+    )
+    group.add_argument(
+        "--libvirt-network",
+        metavar="NAME",
+        help="with -p libvirt: machines have an interface on this network, and are reached there",
+    )
+
+
 def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags for machines and their configs."""
     qemu = parser.add_argument_group("machines")
-    qemu.add_argument(
-        "--libvirt-uri",
-        metavar="URI",
-        help="with -p libvirt: the daemon (qemu:///system for root, else qemu:///session)",
-    )
+    add_host_arguments(qemu)
     qemu.add_argument("--qemu-firmware", type=firmware, metavar="KIND", help="bios, uefi or uefi-secure")
     qemu.add_argument("--qemu-size", type=size, metavar="[+]SIZE", help="size of the primary disk")
     qemu.add_argument(

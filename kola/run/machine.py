@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from harness.butane.load import load_butane, load_ignition
 from harness.machine.spec import Disk, Firmware
-from harness.platform.base import TPM, Platform
-from harness.platform.choose import require_host
+from harness.platform.base import TPM
 from kola.run.options import MachineOptions
 from kola.run.plan import Defaults
 from kola.run.subject import Tell
 
 
-def machine_defaults(options: MachineOptions, tell: Tell, platform: Platform) -> Defaults:
-    """Return the default machine. Raises ConfigError for disk options that exclude each other."""
+def machine_defaults(options: MachineOptions, tell: Tell, lacking: frozenset[str]) -> Defaults:
+    """Return the default machine; `lacking` are optional things that a host lacks.
+
+    Raises ConfigError for disk options that exclude each other.
+    """
     asked = {
         "channel=nvme": options.qemu_nvme,
         "4k": options.qemu_native_4k,
@@ -23,7 +25,6 @@ def machine_defaults(options: MachineOptions, tell: Tell, platform: Platform) ->
     firmware = options.qemu_firmware
     if firmware is None and options.qemu_native_4k:
         firmware = Firmware.UEFI
-    lacking = require_host(platform)
     if options.qemu_swtpm and TPM in lacking:
         tell(f"this host has no {TPM}: machines have no TPM (--no-qemu-swtpm says that this is meant)")
     return Defaults(

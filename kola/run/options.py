@@ -101,7 +101,10 @@ class MachineOptions(Options):
     append_ignition: tuple[Path, ...] = ()
     append_butane: tuple[Path, ...] = ()
     debug_systemd_unit: tuple[str, ...] = ()
-    libvirt_uri: str | None = None
+    libvirt_uri: tuple[str, ...] = ()
+    hosts: Path | None = None
+    host_tag: tuple[str, ...] = ()
+    libvirt_network: str | None = None
     inst_insecure: bool = False
     pxe_kargs: str = ""
     qemu_firmware: Firmware | None = None

@@ -14,6 +14,7 @@ from harness.machine import channels
 from harness.machine.boot import DiskImage
 from harness.machine.sessions import Access
 from harness.machine.spec import DiskOptions, Firmware, HostDirectory, MachineSpec, QemuOptions
+from harness.platform.hosts import HostEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +56,9 @@ class RunPlan:
     `ignition` are texts of configs merged into every machine's. `minutes` is the time limit of a test without
     its own; `extend` is in per cent. `broken` are the Python tests that cannot run: name, file, and reason.
     With a `parent`, machines start from that build or image and are upgraded to `build_id`. `rerun_success`
-    are the tags of tests that may pass at a second attempt; None means all. `libvirt_uri` names the daemon of
-    the platform `libvirt`; empty for the default.
+    are the tags of tests that may pass at a second attempt; None means all. `hosts` are the daemons of
+    the platform `libvirt`, none for the user's default; `libvirt_network` is theirs for machines that are
+    reached there.
     """
 
     output: Path
@@ -68,7 +70,8 @@ class RunPlan:
     stream: str | None = None
     parent: str = ""
     platform: str
-    libvirt_uri: str = ""
+    hosts: tuple[HostEntry, ...] = ()
+    libvirt_network: str = ""
     arch: str
     distro_name: str
     access: Access

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.artifact import Artifact
-from harness.errors import ConfigError
+from harness.errors import ConfigError, InfrastructureError
 from harness.machine.sessions import Access
 from harness.machine.ssh import SshKey
-from harness.platform.choose import LIBVIRT, NAMES, choose
+from harness.platform.choose import LIBVIRT, NAMES, choose_fleet, require_hosts
+from harness.platform.fleet import Member
+from harness.platform.hosts import HostEntry, from_uris, read_hosts, with_tags
 from harness.util.paths import require_cache, require_state
 from kola.cases.catalog import Catalog, find_tests, own_root
 from kola.cases.external import Discovery, discover
@@ -108,10 +112,10 @@ def machine_plan(
     The caller sets its output directory. With `dry` nothing is built, and no machine can be leased.
     """
     require_cache()
-    if machine.libvirt_uri and platform != LIBVIRT:
-        raise ConfigError("--libvirt-uri names a daemon for -p libvirt", hint="add -p libvirt")
-    chosen = choose(platform, architecture(subject), uri=machine.libvirt_uri or "")
-    defaults = machine_defaults(machine, tell, chosen)
+    hosts = hosts_of(machine, platform)
+    fleet = choose_fleet(platform, architecture(subject), hosts, network=machine.libvirt_network or "")
+    members, lacking = require_hosts(fleet, tell)
+    defaults = machine_defaults(machine, tell, lacking)
     ignition = appended_configs(machine, tell)
     found: Subject = find_subject(subject, upgrading=upgrading, dry=dry, tell=tell)
     plan = RunPlan(
@@ -123,8 +127,9 @@ def machine_plan(
         build_directory=found.directory,
         stream=found.stream,
         parent=found.parent,
-        platform=chosen.name,
-        libvirt_uri=machine.libvirt_uri or "",
+        platform=members[0].platform.name,
+        hosts=tuple(member.entry for member in members) if hosts else (),
+        libvirt_network=machine.libvirt_network or "",
         arch=found.arch,
         distro_name=found.distro.name,
         access=Access(found.distro.user, SshKey.generate("kola"), SshKey.generate("kola-host")),
@@ -135,10 +140,60 @@ def machine_plan(
             iso=_live_iso(subject, tell), insecure=machine.inst_insecure, kernel_args=machine.pxe_kargs
         ),
     )
-    reason = chosen.refuses(plan.base_spec())
+    return (
+        replace(plan, hosts=_willing(plan, members, tell, dry=dry)) if hosts else _checked(plan, members[0])
+    )
+
+
+def hosts_of(machine: MachineOptions, platform: str) -> tuple[HostEntry, ...]:
+    """Return the hosts that the options name; none for the default. Raises ConfigError."""
+    typed = {
+        "--libvirt-uri": machine.libvirt_uri,
+        "--hosts": machine.hosts,
+        "--libvirt-network": machine.libvirt_network,
+    }
+    flags = [flag for flag, value in typed.items() if value]
+    if flags and platform != LIBVIRT:
+        raise ConfigError(f"{flags[0]} is for -p libvirt", hint="add -p libvirt")
+    if machine.hosts is None:
+        if machine.host_tag:
+            raise ConfigError("--host-tag chooses hosts of a file", hint="add --hosts FILE")
+        return from_uris(machine.libvirt_uri)
+    if machine.libvirt_uri:
+        raise ConfigError("a run has --hosts or --libvirt-uri", hint="put all hosts into the file")
+    return with_tags(read_hosts(machine.hosts), machine.host_tag)
+
+
+def _checked(plan: RunPlan, member: Member) -> RunPlan:
+    reason = member.platform.refuses(plan.base_spec())
     if reason:
-        raise ConfigError(f"-p {platform} has no such machines: {reason}", hint="use -p qemu")
+        raise ConfigError(f"-p {plan.platform} has no such machines: {reason}", hint="use -p qemu")
     return plan
+
+
+def _willing(plan: RunPlan, members: Sequence[Member], tell: Tell, *, dry: bool) -> tuple[HostEntry, ...]:
+    """Return the hosts that have the run's default machine. Raises ConfigError when none has."""
+    if len(members) == 1:
+        _checked(plan, members[0])
+        return (members[0].entry,)
+
+    def ask(member: Member) -> str:
+        try:
+            if not dry:
+                _ = member.platform.scale  # which runs a tiny guest there
+            return member.platform.refuses(plan.base_spec())
+        except InfrastructureError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(len(members)) as pool:
+        reasons = dict(zip((member.name for member in members), pool.map(ask, members), strict=True))
+    willing = tuple(member.entry for member in members if not reasons[member.name])
+    told = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
+    if not willing:
+        raise ConfigError(f"no host has such machines: {'; '.join(told)}", hint="use -p qemu")
+    for words in told:
+        tell(f"host {words}; the run goes on without it")
+    return willing
 
 
 def _live_iso(subject: SubjectOptions, tell: Tell) -> Path | None:

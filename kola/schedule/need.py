@@ -10,7 +10,7 @@ from harness.machine.spec import MachineSpec
 OVERHEAD_MIB = 300
 """Memory of a machine beyond its guest's: QEMU itself, and the worker that drives it."""
 
-NeedRow = tuple[int, int, tuple[str, ...]]
+NeedRow = tuple[int, int, tuple[str, ...], int]
 
 CPU_SHARE = 4
 """Virtual CPUs per CPU: guests wait a good part of their time, even while booting."""
@@ -18,13 +18,14 @@ CPU_SHARE = 4
 
 @dataclass(frozen=True)
 class Need:
-    """Resources of a test: MiB and virtual CPUs of all its machines together, and names that only one test
-    may hold.
+    """Resources of a test: MiB and virtual CPUs of all its machines together, names that only one test may
+    hold, and the number of machines.
     """
 
     memory_mib: int = 0
     cpus: int = 0
     names: frozenset[str] = frozenset()
+    machines: int = 0
 
     @classmethod
     def of(
@@ -35,7 +36,7 @@ class Need:
         A clone costs little until its guest writes, but nothing keeps the guest from writing everywhere.
         """
         names = frozenset((*(f"port {port}" for port in ports), *tokens))
-        return cls(count * (spec.memory_mib + OVERHEAD_MIB), count * spec.cpus, names)
+        return cls(count * (spec.memory_mib + OVERHEAD_MIB), count * spec.cpus, names, count)
 
     def __bool__(self) -> bool:
         return bool(self.memory_mib or self.cpus or self.names)
@@ -46,16 +47,22 @@ class Need:
             max(0, self.memory_mib - granted.memory_mib),
             max(0, self.cpus - granted.cpus),
             self.names - granted.names,
+            max(0, self.machines - granted.machines),
         )
 
     def plus(self, other: Need) -> Need:
-        return Need(self.memory_mib + other.memory_mib, self.cpus + other.cpus, self.names | other.names)
+        return Need(
+            self.memory_mib + other.memory_mib,
+            self.cpus + other.cpus,
+            self.names | other.names,
+            self.machines + other.machines,
+        )
 
     def to_row(self) -> NeedRow:
-        """Return the need as reservations are written: MiB, CPUs, names."""
-        return self.memory_mib, self.cpus, tuple(sorted(self.names))
+        """Return the need as reservations are written: MiB, CPUs, names, machines."""
+        return self.memory_mib, self.cpus, tuple(sorted(self.names)), self.machines
 
     @classmethod
     def from_row(cls, row: NeedRow) -> Need:
-        memory, cpus, names = row
-        return cls(memory, cpus, frozenset(names))
+        memory, cpus, names, machines = row
+        return cls(memory, cpus, frozenset(names), machines)

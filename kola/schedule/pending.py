@@ -11,10 +11,13 @@ from kola.schedule.need import Need
 
 @dataclass(frozen=True)
 class Kind:
-    """The properties of a test that matter for scheduling: its need, and the templates of its machine."""
+    """The properties of a test that matter for scheduling: its need, the templates of its machine, and the
+    keys of hosts that refuse such a machine.
+    """
 
     need: Need = field(default_factory=Need)
     templates: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
 
 
 class Pending:

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from harness.platform.base import Capacity
+from harness.platform.fleet import Fleet
 from harness.util.jsonfile import JsonFile
 from harness.util.paths import cache_root
 from harness.util.process_records import ProcessRecords, Record
 from kola.schedule import allowance
-from kola.schedule.need import CPU_SHARE, Need, NeedRow
+from kola.schedule.grants import Grant, GrantRow
+from kola.schedule.need import Need
+from kola.schedule.room import Room, Rooms, lacking
 
 _MIB = 1024 * 1024
-_SAMPLE_SECONDS = 0.25
 
-ReservationRecord = Record[dict[str, NeedRow]]
-_FORMAT = JsonFile(dict[str, NeedRow], "a record of reservations")
-
-
-class MachineHost(Protocol):
-    """The host of the machines, as the platform knows it (harness.platform.base.Platform)."""
-
-    def capacity(self) -> Capacity: ...
-
-    def resident_memory(self, owners: Iterable[int]) -> Mapping[int, int]: ...
+ReservationRecord = Record[dict[str, GrantRow]]
+_FORMAT = JsonFile(dict[str, GrantRow], "a record of reservations")
 
 
 @dataclass(frozen=True)
@@ -40,15 +31,8 @@ class Refusal:
     idle: bool
 
 
-@dataclass(frozen=True)
-class _Grant:
-    owner: int
-    label: str
-    need: Need
-
-
 class Resources:
-    """The grants of this process.
+    """The grants of this process, each on one host of the fleet.
 
     They end with it, and count for the processes below `owner`, by default this process.
 
@@ -56,44 +40,55 @@ class Resources:
     part of all grants that their machines have not used yet.
     """
 
-    def __init__(self, host: MachineHost, directory: Path | None = None, *, owner: int = 0) -> None:
+    def __init__(self, fleet: Fleet, directory: Path | None = None, *, owner: int = 0) -> None:
         self._owner = owner or os.getpid()
         self._records = ProcessRecords(directory or cache_root() / "reservations", _FORMAT, owner=self._owner)
-        self._host = host
-        self._own: dict[str, Need] = {}
+        self._fleet = fleet
+        self._rooms = Rooms(fleet)
+        self._own: dict[str, Grant] = {}
         self._limit_mib = allowance.allowed_memory() // _MIB
-        capacity = host.capacity()
-        self._cpus = CPU_SHARE * capacity.cpus
-        self._total_mib = min(capacity.total_memory // _MIB, self._limit_mib)
-        self._sampled = 0.0
-        self._available_mib = 0
-        self._resident_mib: dict[int, int] = {}
+
+    @property
+    def over(self) -> str:
+        """The reason why nothing will be granted any more; empty as long as a host is left."""
+        return self._fleet.over
 
     def never(self, need: Need) -> str:
-        """Return the reason why this host can never meet the need; empty when it can."""
-        if need.memory_mib <= self._total_mib:
+        """Return the reason why no host can ever meet the need; empty when one can."""
+        if not need.memory_mib:
             return ""
-        whose = f"{allowance.LIMIT} allows" if self._total_mib == self._limit_mib else "this host has"
-        return f"the test needs {need.memory_mib} MiB of memory, {whose} {self._total_mib} MiB"
+        if need.memory_mib > self._limit_mib:
+            return _too_much(need, f"{allowance.LIMIT} allows", self._limit_mib)
+        totals = [self._rooms.total_mib(member) for member in self._fleet.usable()]
+        most = max((total for total in totals if total is not None), default=need.memory_mib)
+        if need.memory_mib <= most:
+            return ""
+        return _too_much(need, "this host has" if len(totals) == 1 else "no host has more than", most)
 
-    def take(self, label: str, need: Need) -> Refusal | None:
-        """Grant `need` to `label`.
+    def take(self, label: str, need: Need, avoid: frozenset[str] = frozenset()) -> Refusal | None:
+        """Grant `need` to `label`, on the host with most room whose key is not among those to `avoid`.
 
-        Returns None when granted. Virtual CPUs beyond the host's are not counted.
+        Returns None when granted.
         """
         if not need:
             return None
-        need = Need(need.memory_mib, min(need.cpus, self._cpus), need.names)
-        mine = [_Grant(self._owner, own, had) for own, had in self._own.items()]
+        mine = list(self._own.values())
         reason = self._name_taken(need, mine)
         if reason:
             return Refusal(reason, _state(mine), idle=False)
+        members = [member for member in self._fleet.usable() if member.key not in avoid]
         with self._records.locked() as records:
             grants = [*_grants(records), *mine]
-            reason = self._reason(need, grants)
+            reason = self._name_taken(need, grants) or self._beyond_limit(need, grants)
             if reason:
                 return Refusal(reason, _state(grants), not grants)
-            self._own[label] = need
+            found = [self._rooms.room(member, need, grants) for member in members]
+            rooms = [room for room in found if room is not None]
+            fitting = [room for room in rooms if not room.reason]
+            if not fitting:
+                return Refusal(_why_not(rooms), _state(grants), not grants)
+            best = max(fitting, key=lambda room: (room.times, -room.holders)).member
+            self._own[label] = Grant(self._owner, label, need, best.key, best.platform.place)
             self._write()
         return None
 
@@ -102,70 +97,59 @@ class Resources:
             with self._records.locked():
                 self._write()
 
-    def promised(self, label: str) -> bool:
-        """Return True when another process holds a grant of this name for our owner."""
-        if self._holds(self._records.peek(), label):
-            return True
-        with self._records.locked() as records:
-            return self._holds(records, label)
+    def host_of(self, label: str) -> str | None:
+        """Return the key of the host on which our owner, or this process, has a grant of this name."""
+        if label in self._own:
+            return self._own[label].host
+        found = self._find(self._records.peek(), label)
+        if found is None:
+            with self._records.locked() as records:
+                found = self._find(records, label)
+        return found
 
-    def _holds(self, records: list[ReservationRecord], label: str) -> bool:
-        return any(grant.owner == self._owner and grant.label == label for grant in _grants(records))
+    def _find(self, records: list[ReservationRecord], label: str) -> str | None:
+        found = (g.host for g in _grants(records) if g.owner == self._owner and g.label == label)
+        return next(found, None)
 
     def close(self) -> None:
         self._own.clear()
         self._records.close()
 
     def _write(self) -> None:
-        self._records.write({label: need.to_row() for label, need in self._own.items()})
+        self._records.write({label: grant.to_row() for label, grant in self._own.items()})
 
-    def _reason(self, need: Need, grants: list[_Grant]) -> str:
-        taken = self._name_taken(need, grants)
-        if taken:
-            return taken
-        busy = sum(grant.need.cpus for grant in grants)
-        if need.cpus and busy + need.cpus > self._cpus:
-            return f"{busy} of {self._cpus} virtual CPUs are taken"
-        if need.memory_mib:
-            free = self._free_mib(grants)
-            if need.memory_mib > free:
-                return f"{need.memory_mib} MiB of memory are needed, {max(0, free)} MiB are free"
-        return ""
-
-    def _name_taken(self, need: Need, grants: list[_Grant]) -> str:
+    def _name_taken(self, need: Need, grants: Sequence[Grant]) -> str:
         for grant in grants:
             common = need.names & grant.need.names
             if common:
                 return f"{min(common)} is taken by {self._who(grant)}"
         return ""
 
-    def _free_mib(self, grants: list[_Grant]) -> int:
-        promised: dict[int, int] = {}
-        for grant in grants:
-            promised[grant.owner] = promised.get(grant.owner, 0) + grant.need.memory_mib
-        self._sample(promised)
-        outstanding = sum(max(0, mib - self._resident_mib.get(pid, 0)) for pid, mib in promised.items())
-        return min(self._available_mib - outstanding, self._limit_mib - sum(promised.values()))
+    def _beyond_limit(self, need: Need, grants: Sequence[Grant]) -> str:
+        left = self._limit_mib - sum(grant.need.memory_mib for grant in grants)
+        return lacking(need, left) if need.memory_mib > max(0, left) else ""
 
-    def _who(self, grant: _Grant) -> str:
+    def _who(self, grant: Grant) -> str:
         return grant.label if grant.owner == self._owner else f"{grant.label} of process {grant.owner}"
 
-    def _sample(self, holders: dict[int, int]) -> None:
-        """Read available and resident memory at the same moment: together they change slowly."""
-        now = time.monotonic()
-        if now - self._sampled < _SAMPLE_SECONDS:
-            return
-        resident = self._host.resident_memory(holders)
-        self._resident_mib = {pid: size // _MIB for pid, size in resident.items()}
-        self._available_mib = self._host.capacity().available_memory // _MIB
-        self._sampled = now
+
+def _too_much(need: Need, whose: str, most: int) -> str:
+    return f"the test needs {need.memory_mib} MiB of memory, {whose} {most} MiB"
 
 
-def _grants(records: list[ReservationRecord]) -> Iterator[_Grant]:
+def _why_not(rooms: Sequence[Room]) -> str:
+    if not rooms:
+        return "no host for this test answers"
+    if len(rooms) == 1:
+        return rooms[0].reason
+    return "; ".join(f"{room.member.name}: {room.reason}" for room in rooms)
+
+
+def _grants(records: Sequence[ReservationRecord]) -> Iterator[Grant]:
     for record in records:
         for label, row in record.content.items():
-            yield _Grant(record.owner, label, Need.from_row(row))
+            yield Grant.from_row(record.owner, label, row)
 
 
-def _state(grants: list[_Grant]) -> int:
+def _state(grants: Sequence[Grant]) -> int:
     return hash(frozenset((grant.owner, grant.label) for grant in grants))

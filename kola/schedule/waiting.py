@@ -39,24 +39,29 @@ class WaitingList:
         self._resources = resources
         self._tell = tell
         self._clock = clock
-        self._waits: dict[Need, _Wait] = {}
+        self._waits: dict[tuple[Need, frozenset[str]], _Wait] = {}
         self.reason = ""
         """The reason why the last need was refused."""
 
-    def request(self, label: str, need: Need) -> str | None:
+    @property
+    def over(self) -> str:
+        """The reason why nothing will be granted any more."""
+        return self._resources.over
+
+    def request(self, label: str, need: Need, avoid: frozenset[str] = frozenset()) -> str | None:
         """Return "" when the need is granted to `label`, None to ask again later, else the reason for giving
-        up.
+        up. Hosts with the keys in `avoid` are not for it.
         """
         never = self._resources.never(need)
         if never:
             return never
-        refusal = self._resources.take(label, need)
+        refusal = self._resources.take(label, need, avoid)
         if refusal is None:
-            self._waits.pop(need, None)
+            self._waits.pop((need, avoid), None)
             return ""
         self.reason = refusal.reason
         now = self._clock()
-        wait = self._waits.setdefault(need, _Wait(refusal.state, now))
+        wait = self._waits.setdefault((need, avoid), _Wait(refusal.state, now))
         if wait.state != refusal.state:
             wait.state, wait.since = refusal.state, now
         if not wait.told and now - wait.since > _SILENT:

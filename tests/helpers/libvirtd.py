@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,18 +26,34 @@ do
     mkdir -p "${d#*:}" && mount --bind "$0/${d%%:*}" "${d#*:}" || exit 1
 done
 [ ! -e "$0/kvm" ] || mount --bind "$0/kvm" /dev/kvm || exit 1
-exec libvirtd -f "$0/etc/libvirtd.conf" -p "$0/pid"
+exec libvirtd -f "$0/etc/libvirtd.conf" -p "$0/pid" "$@"
+"""
+
+_SSHD = """
+Port 22
+ListenAddress {address}
+HostKey {directory}/ssh/host
+AuthorizedKeysFile {directory}/ssh/key.pub
+PidFile {directory}/ssh/pid
+UsePAM no
+StrictModes no
+MaxStartups 100
+PermitRootLogin prohibit-password
 """
 
 
 @dataclass
 class Daemon:
-    """A running daemon: its directory, URI, and the process above it that reaps and ends everything below."""
+    """A running daemon: its directory, URI, and the process above it that reaps and ends everything below.
+
+    `ssh` is the way to its host, if that is not this one.
+    """
 
     directory: Path
     uri: str
     reaper: subprocess.Popen[bytes]
     environment: dict[str, str]
+    ssh: str = ""
 
     @property
     def pid(self) -> int:
@@ -64,15 +80,25 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def system_daemon(directory: Path, *, sandbox: bool = True) -> Iterator[Daemon]:
-    """A daemon of root's in a mount namespace of its own. In the `sandbox` QEMU may not start processes."""
+def system_daemon(
+    directory: Path,
+    *,
+    sandbox: bool = True,
+    config: str = "",
+    words: Sequence[str] = (),
+    inside: Sequence[str] = (),
+) -> Iterator[Daemon]:
+    """A daemon of root's in a mount namespace of its own. In the `sandbox` QEMU may not start processes.
+
+    `config` and `words` are more of its settings and arguments; `inside` is a command that starts it.
+    """
     for name in ("etc", "lib", "cache", "log", "run"):
         (directory / name).mkdir(parents=True)
     socket = _sockets(directory)
     (directory / "etc/libvirtd.conf").write_text(
         f'unix_sock_dir = "{socket.parent}"\nauth_unix_rw = "none"\nauth_unix_ro = "none"\n'
         'unix_sock_rw_perms = "0777"\n'
-        'log_outputs = "3:stderr"\n'
+        f'log_outputs = "3:stderr"\n{config}'
     )
     (directory / "etc/qemu.conf").write_text(
         'stdio_handler = "file"\ncgroup_controllers = [ ]\nnamespaces = [ ]\n'
@@ -85,12 +111,81 @@ def system_daemon(directory: Path, *, sandbox: bool = True) -> Iterator[Daemon]:
         with contextlib.suppress(LookupError):
             shutil.chown(kvm, group="kvm")
         kvm.chmod(0o660)
-    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _MOUNTS, str(directory)]
+    command = [*inside, "unshare", "--mount", "--propagation", "private"]
+    command += ["sh", "-c", _MOUNTS, str(directory), *words]
     daemon = _start(directory, command, f"qemu+unix:///system?socket={socket}", {})
     try:
         yield daemon
     finally:
         daemon.stop()
+
+
+@contextlib.contextmanager
+def far_daemon(directory: Path, number: int, *, ssh: bool) -> Iterator[Daemon]:
+    """A system daemon in a network namespace of its own, reached by TCP or by SSH, as on another host.
+
+    Its address is 10.250.NUMBER.2; `number` is this test's own.
+    """
+    address, name = f"10.250.{number}.2", f"kola{number}"
+    with _network(name, number):
+        inside = ["ip", "netns", "exec", name]
+        listen = [
+            f'listen_tls = 0\nlisten_tcp = 1\nlisten_addr = "{address}"\nauth_tcp = "none"\n',
+            "--listen",
+        ]
+        config, words = ("", []) if ssh else (listen[0], [listen[1]])
+        with contextlib.ExitStack() as owned:
+            daemon = owned.enter_context(system_daemon(directory, config=config, words=words, inside=inside))
+            key = owned.enter_context(_sshd(directory, address, inside))
+            query = f"keyfile={key}&no_verify=1"
+            daemon.ssh = f"ssh://root@{address}?{query}"
+            socket = directory / "sock/libvirt-sock"
+            by_ssh = f"qemu+ssh://root@{address}/system?{query}&no_tty=1&socket={socket}"
+            daemon.uri = by_ssh if ssh else f"qemu+tcp://{address}/system"
+            yield daemon
+
+
+@contextlib.contextmanager
+def _network(name: str, number: int) -> Iterator[None]:
+    """A network namespace that a pair of interfaces connects with this one."""
+    here, there = f"{name}a", f"{name}b"
+    steps = [
+        f"ip netns add {name}",
+        f"ip link add {here} type veth peer name {there}",
+        f"ip link set {there} netns {name}",
+        f"ip addr add 10.250.{number}.1/30 dev {here}",
+        f"ip link set {here} up",
+        f"ip -n {name} addr add 10.250.{number}.2/30 dev {there}",
+        f"ip -n {name} link set {there} up",
+        f"ip -n {name} link set lo up",
+    ]
+    try:
+        for step in steps:
+            subprocess.run(step.split(), check=True, capture_output=True)
+        yield
+    finally:
+        subprocess.run(["ip", "link", "del", here], check=False, capture_output=True)
+        subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+@contextlib.contextmanager
+def _sshd(directory: Path, address: str, inside: list[str]) -> Iterator[Path]:
+    """An sshd of the tests' own; yields the file of the key that it takes."""
+    home = directory / "ssh"
+    home.mkdir(mode=0o700)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    for name in ("host", "key"):
+        words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / name)]
+        subprocess.run(words, check=True)
+    (home / "config").write_text(_SSHD.format(address=address, directory=directory))
+    with (home / "log").open("wb") as log:
+        words = [*inside, "/usr/sbin/sshd", "-D", "-e", "-f", str(home / "config")]
+        server = subprocess.Popen(words, stdout=log, stderr=log)
+    try:
+        yield home / "key"
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 @contextlib.contextmanager
@@ -162,7 +257,13 @@ def reap(parent: int, command: list[str]) -> int:
         return 1
     daemon = subprocess.Popen(command)
     asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda *_: (asked.append(1), daemon.send_signal(signal.SIGTERM)))
+
+    def tell(number: int) -> None:
+        # Popen's own ways to send a signal would reap the daemon, and the loop below would not learn of it.
+        if daemon.returncode is None:
+            send(daemon.pid, number)
+
+    signal.signal(signal.SIGTERM, lambda *_: (asked.append(1), tell(signal.SIGTERM)))
     ended: float | None = None
     while True:
         try:
@@ -177,12 +278,16 @@ def reap(parent: int, command: list[str]) -> int:
             if asked and ended is None and len(asked) == 1:
                 asked.append(2)
                 signal.alarm(10)
-                signal.signal(signal.SIGALRM, lambda *_: daemon.kill())
+                signal.signal(signal.SIGALRM, lambda *_: tell(signal.SIGKILL))
             if asked and ended is not None:
                 for orphan in children():
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(orphan, signal.SIGKILL)
+                    send(orphan, signal.SIGKILL)
             time.sleep(0.02)
+
+
+def send(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def children() -> list[int]:

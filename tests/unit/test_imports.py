@@ -144,7 +144,7 @@ def test_only_choose_imports_a_concrete_platform() -> None:
 
 
 def test_kola_knows_of_platforms_only_the_neutral_part() -> None:
-    neutral = {f"harness.platform.{name}" for name in ("base", "choose", "templates")}
+    neutral = {f"harness.platform.{name}" for name in ("base", "choose", "fleet", "hosts", "templates")}
     used = {
         target
         for _, path in modules(KOLA)
@@ -164,7 +164,7 @@ def test_only_a_platform_of_this_host_reads_its_memory_and_cpus() -> None:
     }
     assert readers == {
         "harness.platform.libvirt.platform",
-        "harness.platform.libvirt.processes",
+        "harness.platform.libvirt.room",
         "harness.platform.qemu.platform",
         "kola.cli.ncpu",
     }

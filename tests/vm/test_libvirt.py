@@ -343,4 +343,4 @@ def test_an_unknown_daemon_is_named(reference: Path, tmp_path: Path) -> None:
     assert f"no libvirt daemon at {uri}" in done.stderr
     assert "make libvirt" in done.stderr
     with pytest.raises(ConfigError):
-        choose("libvirt", "x86_64", uri="qemu+ssh://elsewhere/system")
+        choose("libvirt", "x86_64", uri="xen:///system")

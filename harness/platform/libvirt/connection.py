@@ -132,6 +132,12 @@ def connect(uri: str) -> Connection:
         return opened
 
 
+def lost(uri: str) -> str:
+    """Return the reason why this process's connection has ended; empty when it lives, or there was none."""
+    known = _connections.get(uri)
+    return "" if known is None else known.lost
+
+
 def _open(library: Any, uri: str) -> Connection:
     try:
         return limited(lambda: Connection(library.open(uri), uri), OPEN_SECONDS, late=Connection.close)

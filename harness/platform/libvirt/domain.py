@@ -150,8 +150,13 @@ def _devices(devices: Element, spec: MachineSpec, files: Files) -> None:
             _child(_child(devices, "serial", type="pty"), "target", port="0")
             continue
         port = _child(devices, "channel", type="unix")
-        _child(port, "source", mode="bind", path=str(path))
+        if path is not None:
+            _child(port, "source", mode="bind", path=str(path))
         _child(port, "target", type="virtio", name=channel.port)
+    if files.network and spec.network:
+        _interface(devices, files.network, place)
+    if files.tpm_of_libvirt:
+        _child(_child(devices, "tpm", model="tpm-tis"), "backend", type="emulator", version="2.0")
     rng = _child(devices, "rng", model="virtio")
     _text(rng, "backend", "/dev/urandom", model="random")
     _place(rng, place, "rng")
@@ -227,6 +232,14 @@ def _medium(devices: Element, spec: MachineSpec, medium: Named | None, place: Sl
         _place(element, place, "medium")
     elif not pc:
         _drive(element, controller=1, target=0)
+
+
+def _interface(devices: Element, network: str, place: Slots) -> None:
+    card = _child(devices, "interface", type="network")
+    _child(card, "source", network=network)
+    _child(card, "model", type="virtio")
+    _child(card, "rom", enabled="no")
+    _place(card, place, "nic")
 
 
 def _place(element: Element, place: Slots, name: str) -> None:

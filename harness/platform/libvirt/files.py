@@ -125,22 +125,33 @@ class Guard:
 
 
 def open_files(
-    spec: MachineSpec, origin: Origin, config: bytes | None, place: Workplace, *, owned: ExitStack
+    spec: MachineSpec,
+    origin: Origin,
+    config: bytes | None,
+    place: Workplace,
+    *,
+    owned: ExitStack,
+    local: bool = True,
+    with_disks: bool = True,
 ) -> tuple[Files, Guard | None]:
     """Make everything that QEMU opens by name. Helper processes live on `owned`.
 
+    Unless the machine is `local`, its sockets are libvirt's, since it cannot have ours, and disks that it
+    does not share with this host are made elsewhere.
+
     Raises ConfigError for what host or image lack, InfrastructureError.
     """
-    storage = origin.storage(place.files)
+    storage = origin.storage(place.files) if local else FreshOverlay(place.files)
     found = firmware.find(spec.firmware, spec.arch)
     with ExitStack() as opened:
         opener = SpecDisks(spec, storage, opened)
-        primary = opener.primary()
-        additional = opener.additional()
+        primary = opener.primary() if with_disks else None
+        additional = opener.additional() if with_disks else ()
         medium = media.open_medium(spec, storage, opened, home=place.files)
         files = Files(
             channels=tuple(
-                (channel, place.sockets / f"c{number}") for number, channel in enumerate(spec.channels)
+                (channel, place.sockets / f"c{number}" if local else None)
+                for number, channel in enumerate(spec.channels)
             ),
             primary=None if primary is None else _named(primary),
             disks=tuple(_named(disk) for disk in additional),
@@ -154,6 +165,8 @@ def open_files(
     if found is not None:
         variables = found.variables.read_bytes()
         files = replace(files, efi_variables=_write(place.files / "efi-variables", variables))
+    if not local:
+        return replace(files, tpm_of_libvirt=spec.swtpm), None
     if spec.swtpm:
         files = replace(files, tpm=place.sockets / "tpm")
         tpm.listen(owned, place.sockets / "tpm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from harness.ignition import IgnitionConfig
@@ -29,9 +30,12 @@ class LibvirtFreezer:
     def fingerprint(self, arch: str) -> list[str | float]:
         proof, handle = self._host.proof, self._host.connection().handle
         accelerator = proof.accelerator
-        stat = Path(proof.emulator).stat()
         with translated("asking its version"):
             versions = handle.getVersion(), handle.getLibVersion()
+        if not self._host.local:
+            where = [self._host.uri, self._host.place]
+            return ["libvirt", accelerator.name, accelerator.cpu, proof.emulator, *where, *versions]
+        stat = Path(proof.emulator).stat()
         return [
             *("libvirt", accelerator.name, accelerator.cpu, proof.emulator),
             *(stat.st_size, stat.st_mtime_ns, *versions),
@@ -52,7 +56,10 @@ class LibvirtFreezer:
         self, spec: MachineSpec, source: Path, *, home: Path, deadline: Deadline
     ) -> LibvirtInstance:
         old, new = Frozen(source), Frozen(home)
-        copy(old, new, spec)
+        if self._host.local:
+            copy(old, new, spec)
+        else:
+            shutil.copyfile(old.journal, new.journal)
         return self._start(spec, NOTHING, Kept(ResumingToFreeze(old, new)), home, deadline)
 
     def resume(

@@ -22,9 +22,12 @@ class Named:
 
 @dataclass(frozen=True)
 class Files:
-    """All names that go into a domain. Disks have their `path` set; `channels` name sockets to be made."""
+    """All names that go into a domain. Disks have their `path` set; `channels` name sockets to be made.
 
-    channels: tuple[tuple[Channel, Path], ...]
+    A channel without a name gets one from libvirt. On a `network` of libvirt's the guest has an address.
+    """
+
+    channels: tuple[tuple[Channel, Path | None], ...]
     primary: DiskFile | None = None
     disks: tuple[DiskFile, ...] = ()
     medium: Named | None = None
@@ -32,8 +35,10 @@ class Files:
     firmware: FirmwareFiles | None = None
     efi_variables: Path | None = None
     tpm: Path | None = None
+    tpm_of_libvirt: bool = False
     host_directories: tuple[Path, ...] = ()
     guard: tuple[Path, ...] = ()
     memory: MemoryFile | None = None
+    network: str = ""
     incoming: bool = False
     """True for a machine that continues from a template's state."""

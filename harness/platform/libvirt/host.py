@@ -4,31 +4,51 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree
 
 from harness.errors import InfrastructureError
 from harness.machine.incidents import HOST_LOST
+from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
-from harness.platform.libvirt import refusals
-from harness.platform.libvirt.connection import Connection, connect
+from harness.platform.hosts import HostEntry
+from harness.platform.libvirt import far, refusals, remote
+from harness.platform.libvirt.connection import Connection, connect, lost
 from harness.platform.libvirt.domain import Labels
-from harness.platform.libvirt.library import check_uri, is_gone, load, text_of, translated
+from harness.platform.libvirt.library import (
+    check_uri,
+    is_gone,
+    is_local,
+    is_session,
+    jump_host,
+    load,
+    text_of,
+    translated,
+)
 from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
+from harness.platform.libvirt.volumes import Store, directory_for
+from harness.platform.templates import templates_home
 
 _UNREADABLE = "Cannot access storage file"
+_NUMBERS = re.compile(r"\+(\d+):\+(\d+)")
 
 
 class LibvirtHost:
-    """The daemon at `uri`, which must run on this host: machines share files with this process."""
+    """The daemon of one host. With a `local` one, machines share files with this process."""
 
-    def __init__(self, uri: str) -> None:
-        check_uri(uri)
-        self.uri = uri
+    def __init__(self, entry: HostEntry, *, network: str = "") -> None:
+        check_uri(entry.uri)
+        self.entry = entry
+        self.uri = entry.uri
+        self.local = is_local(entry.uri)
+        self.network = network
         self._numbers = itertools.count(1)
         self._reaped: Connection | None = None
+        self._store: tuple[Connection, Store] | None = None
 
     @cached_property
     def owner(self) -> Owner:
@@ -45,6 +65,20 @@ class LibvirtHost:
                 reap(found.handle, load())
             self._reaped = found
         return found
+
+    @property
+    def lost(self) -> str:
+        """The reason why the connection ended, and was not opened again; empty otherwise."""
+        return lost(self.uri)
+
+    @cached_property
+    def place(self) -> str:
+        """A name for the host's memory and CPUs, the same for all daemons there; empty for this host."""
+        if self.local:
+            return ""
+        uuid = ElementTree.fromstring(self.capabilities).findtext("./host/uuid")
+        with translated("asking for its host name"):
+            return f"{self.connection().handle.getHostname()} {uuid}"
 
     def new_name(self) -> str:
         """Return the name of the next domain."""
@@ -64,15 +98,55 @@ class LibvirtHost:
 
     @cached_property
     def labels(self) -> Labels:
-        """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone."""
-        return labels_for(self.capabilities)
+        """The labels of machines: a system daemon starts QEMU as this user, and leaves all files alone.
+
+        On another host QEMU runs as the user that is usual there, who owns its files.
+        """
+        found = labels_for(self.capabilities)
+        return found if self.local else replace(found, run_as=None)
+
+    def store(self) -> Store:
+        """Return the files on the host, for one that is not this one. Raises ConfigError,
+        InfrastructureError.
+        """
+        connection = self.connection()
+        if self._store is None or self._store[0] is not connection:
+            directory = directory_for(is_session(self.uri), self.entry.directory)
+            made = Store(connection.handle, directory, usual_user(self.capabilities))
+            made.reap()
+            far.reap(made, templates_home())
+            self._store = connection, made
+        return self._store[1]
+
+    def route(self, address: str, port: int) -> SshRoute:
+        """Return the route to an address as that host sees it."""
+        jump = jump_host(self.entry)
+        if jump is None:
+            return SshRoute(address, port)
+        return SshRoute(address, port, jump.destination, jump.options)
+
+    @cached_property
+    def domain_capabilities(self) -> str:
+        """The devices and firmware that domains can have (libvirt: formatdomaincaps)."""
+        with translated("asking what machines can have"):
+            handle = self.connection().handle
+            return str(handle.getDomainCapabilities(None, "x86_64", "q35", "qemu", 0))
 
     @cached_property
     def proof(self) -> Proof:
-        return prove(self.connection(), self.labels, self.owner)
+        store = None if self.local else self.store()
+        return prove(self.connection(), self.labels, self.owner, store)
 
     def refuses(self, spec: MachineSpec) -> str:
         """Return the reason why the daemon cannot run such a machine; empty when it can."""
+        if self.network and spec.network:
+            reason = refusals.on_network(spec)
+            if reason:
+                return reason
+        if not self.local:
+            reason = remote.obstacle(spec, self.domain_capabilities)
+            if reason:
+                return reason
         may_spawn = not spec.reachable.forwards or self.proof.may_spawn
         return refusals.obstacle(spec, may_spawn=may_spawn)
 
@@ -86,6 +160,15 @@ class LibvirtHost:
         if _UNREADABLE in text:
             text += " (QEMU runs as this user, and must be able to read the image)"
         return InfrastructureError(f"libvirt did not start QEMU: {text}", cause="qemu-exited", evidence=said)
+
+
+def usual_user(capabilities: str) -> tuple[int, int] | None:
+    """Return the numbers of the user as whom QEMU runs on that host (libvirt: formatcaps, baselabel)."""
+    for model in ElementTree.fromstring(capabilities).findall("./host/secmodel"):
+        if model.findtext("model") == "dac":
+            found = _NUMBERS.fullmatch(model.findtext("baselabel") or "")
+            return (int(found[1]), int(found[2])) if found else None
+    return None
 
 
 def labels_for(capabilities: str) -> Labels:

@@ -7,22 +7,26 @@ import time
 import uuid
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.channels import Use
-from harness.machine.incidents import HOST_LOST
+from harness.machine.incidents import HOST_FULL, HOST_LOST
+from harness.machine.route import SshRoute
 from harness.machine.spec import MachineSpec
-from harness.platform.libvirt import domain, last_words, processes
+from harness.platform.libvirt import domain, far, last_words, processes, room
 from harness.platform.libvirt.domain import Identity
 from harness.platform.libvirt.events import LibvirtEvents
 from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace, on_this_host, open_files
+from harness.platform.libvirt.given import Files
 from harness.platform.libvirt.hardware import ALIAS
 from harness.platform.libvirt.host import LibvirtHost
 from harness.platform.libvirt.library import ask, limited, load, translated
 from harness.platform.libvirt.monitor import DomainMonitor
 from harness.platform.libvirt.proof import START
+from harness.platform.libvirt.remote import Cargo
 from harness.platform.libvirt.streams import Courier, DomainStream, new_stream
 from harness.platform.parts import frozen
 from harness.platform.parts.frozen import Frozen
@@ -32,6 +36,9 @@ from harness.util.deadline import Deadline
 from harness.util.process_times import ProcessTimes
 
 XML_FILE = "domain.xml"
+
+_SSH_PORT = 22
+_FROM_LEASES = 0  # libvirt's VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE
 
 _ANSWER_SECONDS = 10.0
 _DESTROY_SECONDS = 20.0
@@ -86,7 +93,22 @@ class LibvirtInstance(QemuMachine):
                 place = Workplace(self._host.owner)
                 handed_over.callback(place.close)
                 config = given.to_bytes(self._spec, self._directory)
-                files, guard = open_files(self._spec, self._origin, config, place, owned=owned)
+                local = self._host.local
+                files, guard = open_files(
+                    self._spec,
+                    self._origin,
+                    config,
+                    place,
+                    owned=owned,
+                    local=local,
+                    with_disks=local or self._source is None,
+                )
+            files = replace(files, network=self._host.network)
+            cargo: Cargo | None = None
+            if not local:
+                cargo = Cargo(self._host.store(), self._host.owner)
+                handed_over.callback(cargo.close)
+                files = self._carry(files, cargo, place)
             xml = domain.build(
                 self._spec,
                 files,
@@ -98,20 +120,43 @@ class LibvirtInstance(QemuMachine):
             owned.callback(self._connection.watch(self._identity.uuid, self._events))
             owned.callback(self._destroy)
             self._domain = self._create(xml, deadline)
+            if not room.fits(self._connection.handle, self._domain.ID()):
+                raise InfrastructureError(
+                    f"others have started machines on {self._host.entry.name} meanwhile: no memory is left",
+                    cause=HOST_FULL,
+                )
             if not files.incoming:
                 place.remove_files()
             self._monitor = DomainMonitor(self._domain)
-            self._pid = processes.process_of(self._identity.name)
+            if local:
+                self._pid = processes.process_of(self._identity.name)
             self._times = None if self._pid is None else ProcessTimes(self._pid)
             self._open_streams(courier, guard)
-            self._find_port(deadline.sub(_ANSWER_SECONDS))
+            if not self._host.network:
+                self._find_port(deadline.sub(_ANSWER_SECONDS))
+            source = self._source
+            if cargo is not None and source is not None:
+                far.load(self._monitor, source, cargo, deadline)
+                self._preload(source)
             if files.incoming:
-                source = self._source
                 assert source is not None
                 self._load(source, deadline)
                 self._run(deadline)  # QEMU opens a clone's disks for writing only now
         if not files.incoming:
             self._run(deadline)
+
+    def _carry(self, files: Files, cargo: Cargo, place: Workplace) -> Files:
+        """Have the files on the machines' host, which is not this one."""
+        store, source, target = self._host.store(), self._source, self._target
+        with on_this_host():
+            if source is None and target is not None:
+                return far.begin(self._spec, files, cargo, store, target.directory)
+            if source is None:
+                return cargo.carry(self._spec, files)
+            files = cargo.carry(self._spec, files)
+            if target is None:
+                return far.clone(self._spec, files, cargo, source.directory, place.files)
+            return far.continued(self._spec, files, store, source.directory, target.directory, place.files)
 
     def _run(self, deadline: Deadline) -> None:
         ask("starting the guest", self._domain.resume, deadline=deadline, cause="qemu-exited")
@@ -169,10 +214,18 @@ class LibvirtInstance(QemuMachine):
         if self._target is None:
             raise ValueError("this machine was not started to be frozen")
         self._events.expect_pause()
-        frozen.save(self._monitor, self._target, deadline)
+        if self._host.local:
+            frozen.save(self._monitor, self._target, deadline)
+            return
+        store = self._host.store()
+        cargo = Cargo(store, self._host.owner)
+        try:
+            far.save(self._monitor, self._target, store, cargo, deadline)
+        finally:
+            cargo.close()
 
     def _last_words(self) -> str:
-        return last_words.of(self._host.uri, self._identity.name)
+        return last_words.of(self._host.uri, self._identity.name) if self._host.local else ""
 
     # The rest of the Instance protocol
 
@@ -186,8 +239,41 @@ class LibvirtInstance(QemuMachine):
         return not self._events.stopped.is_set()
 
     @property
+    def ssh_route(self) -> SshRoute:
+        """Raises OSError as long as the guest has no address on a network of libvirt's."""
+        if not self._host.network:
+            return self._host.route("127.0.0.1", self._port)
+        address = self._lease()
+        if not address:
+            raise OSError(f"the guest has no address on libvirt's network {self._host.network} yet")
+        return self._host.route(address, _SSH_PORT)
+
+    def ssh_accepted(self) -> bool:
+        # On a network of libvirt's nothing stands in between.
+        return bool(self._lease()) if self._host.network else super().ssh_accepted()
+
+    def _lease(self) -> str:
+        """Return the guest's IPv4 address on the network of libvirt's; empty as long as it has none."""
+        try:
+            found = ask(
+                "looking for the guest's address",
+                lambda: self._domain.interfaceAddresses(_FROM_LEASES, 0),
+                deadline=Deadline(_ANSWER_SECONDS),
+            )
+        except (InfrastructureError, DeadlineExceeded):
+            return ""
+        addresses = [one for card in (found or {}).values() for one in card.get("addrs") or ()]
+        return next((str(one["addr"]) for one in addresses if one.get("type") == 0), "")
+
+    @property
     def cpu_seconds(self) -> float:
-        return 0.0 if self._times is None else self._times.used
+        if self._times is not None:
+            return self._times.used
+        try:
+            told = ask("asking for CPU time", self._domain.info, deadline=Deadline(_ANSWER_SECONDS))
+        except (InfrastructureError, DeadlineExceeded):
+            return 0.0  # the machine is ending, which is reported elsewhere
+        return float(told[4]) / 1e9
 
     def clock(self) -> float:
         return time.monotonic() - (0.0 if self._times is None else self._times.waited)
@@ -245,7 +331,7 @@ class LibvirtInstance(QemuMachine):
                 obeyed = False
             except InfrastructureError:
                 pass  # it may have ended
-        if self._connection.lost or not obeyed:
+        if self._host.local and (self._connection.lost or not obeyed):
             processes.kill(self._identity.name, self._pid)
 
     def _end_domain(self) -> None:
@@ -258,4 +344,5 @@ class LibvirtInstance(QemuMachine):
         self._events.closing = True
         self._owned.close()
         self._events.stopped.set()
-        last_words.forget(self._host.uri, self._identity.name)
+        if self._host.local:
+            last_words.forget(self._host.uri, self._identity.name)

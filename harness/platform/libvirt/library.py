@@ -8,18 +8,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from harness.errors import ConfigError, DeadlineExceeded, InfrastructureError
 from harness.machine.incidents import HOST_LOST
+from harness.platform.hosts import HostEntry
 from harness.util.deadline import Deadline
 
 T = TypeVar("T")
 
 PACKAGES = "apt-get install libvirt-dev pkg-config gcc, then pip install '.[libvirt]'; or make libvirt-host"
 
-_URIS = "write qemu:///system, qemu:///session or qemu+unix:///system?socket=PATH"
+_URIS = (
+    "write qemu:///system, qemu:///session, qemu+unix:///system?socket=PATH or qemu+ssh://USER@HOST/system"
+)
+_TRANSPORTS = ("qemu", "qemu+unix", "qemu+ssh", "qemu+tcp", "qemu+tls")
 
 OLDEST = 9_000_000
 """The oldest version of libvirt that is supported, as its functions count: 9.0.0."""
@@ -47,21 +52,56 @@ def default_uri() -> str:
 
 
 def check_uri(uri: str) -> None:
-    """Raise ConfigError for a URI of another hypervisor, or of another host."""
+    """Raise ConfigError for a URI of another hypervisor, or that names no daemon."""
     try:
         parts = urlsplit(uri)
+        _ = parts.port
     except ValueError as error:
-        raise ConfigError(f"--libvirt-uri {uri}: {error}", hint=_URIS) from None
-    if parts.scheme not in ("qemu", "qemu+unix"):
-        raise ConfigError(
-            f"--libvirt-uri {uri}: machines need QEMU, and a daemon of this host",
-            hint=_URIS,
-        )
-    if parts.netloc:
-        raise ConfigError(
-            f"--libvirt-uri {uri}: a daemon of another host is not supported yet",
-            hint="leave the host name out; the images and overlays are files of this host",
-        )
+        raise ConfigError(f"libvirt URI {uri}: {error}", hint=_URIS) from None
+    if parts.scheme not in _TRANSPORTS:
+        raise ConfigError(f"libvirt URI {uri}: machines need QEMU", hint=_URIS)
+    if parts.path not in ("/system", "/session"):
+        raise ConfigError(f"libvirt URI {uri}: its path is /system or /session", hint=_URIS)
+    if parts.scheme == "qemu+unix" and parts.netloc:
+        raise ConfigError(f"libvirt URI {uri}: a Unix socket has no host name", hint=_URIS)
+    if parts.scheme in ("qemu+ssh", "qemu+tcp") and not parts.hostname:
+        raise ConfigError(f"libvirt URI {uri}: it names no host", hint=_URIS)
+
+
+def is_local(uri: str) -> bool:
+    """Return True for a daemon of this host, whose machines share files with this process."""
+    return not urlsplit(uri).netloc
+
+
+@dataclass(frozen=True)
+class JumpHost:
+    """A host as a destination of ssh(1), and options that the user's own configuration lacks."""
+
+    destination: str
+    options: tuple[str, ...]
+
+
+def jump_host(entry: HostEntry) -> JumpHost | None:
+    """Return the host through which guests are reached; None for those of this host.
+
+    QEMU's user-mode network gives a guest that is not on the Internet no route, so that it answers to
+    connections from its own host only.
+    """
+    parts = urlsplit(entry.ssh or entry.uri)
+    if entry.ssh and not parts.netloc:
+        return JumpHost(entry.ssh, ())
+    if not parts.netloc:
+        return None
+    if parts.scheme not in ("ssh", "qemu+ssh"):
+        return JumpHost(parts.hostname or parts.netloc, ())
+    given = dict(parse_qsl(parts.query))
+    options: list[str] = []
+    if "keyfile" in given:
+        options += ["-i", given["keyfile"]]
+    if given.get("no_verify", "0") != "0":
+        for option in ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"):
+            options += ["-o", option]
+    return JumpHost(f"ssh://{parts.netloc}", tuple(options))
 
 
 def is_session(uri: str) -> bool:

@@ -18,7 +18,7 @@ from harness.platform.parts import disks
 
 NAMESPACE = "urn:kola:machine"
 PREFIX = "kola-"
-_METADATA_ELEMENT = 2  # libvirt's VIR_DOMAIN_METADATA_ELEMENT
+METADATA_ELEMENT = 2  # libvirt's VIR_DOMAINMETADATA_ELEMENT
 _SCRATCH = "libvirt-"
 _LONGEST_PARENT = 50
 _ENDED = ("Z", "X")  # states of processes that nobody has waited for yet (proc(5))
@@ -65,13 +65,13 @@ class Owner:
     @property
     def dead(self) -> bool:
         """True when this owner was a process of this user on this host, and lives no more."""
-        here = self.host == _process_space() and self.uid == os.geteuid()
+        here = self.host == process_space() and self.uid == os.geteuid()
         return here and start_of(self.pid) != self.started
 
     @property
     def token(self) -> str:
         """A name for this owner's directories, by which a later process finds out whether it lives."""
-        return f"{_scratch_prefix()}{self.pid}-{self.started}-"
+        return f"{scratch_prefix()}{self.pid}-{self.started}-"
 
 
 def sockets_directory() -> Path:
@@ -86,7 +86,7 @@ def host_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
 
 
-def _process_space() -> str:
+def process_space() -> str:
     """Return a name for the processes that this one can see: those of a PID namespace until the next boot."""
     return f"{host_id()} {_namespace()}"
 
@@ -95,7 +95,7 @@ def _namespace() -> str:
     return str(Path("/proc/self/ns/pid").readlink())
 
 
-def _scratch_prefix() -> str:
+def scratch_prefix() -> str:
     """Return the start of the names of directories here: hosts and containers may share a file system.
 
     It outlives the host's boot, so that the directories of a host that lost its power are found.
@@ -117,7 +117,7 @@ def start_of(pid: int) -> int | None:
 def this_process() -> Owner:
     """Return the owner that this process is. Its run's name begins with its number in six hex digits."""
     pid = os.getpid()
-    return Owner(f"{pid:06x}{secrets.token_hex(2)}", _process_space(), os.geteuid(), pid, start_of(pid) or 0)
+    return Owner(f"{pid:06x}{secrets.token_hex(2)}", process_space(), os.geteuid(), pid, start_of(pid) or 0)
 
 
 def reap(connection: Any, library: Any) -> list[str]:
@@ -130,21 +130,22 @@ def reap(connection: Any, library: Any) -> list[str]:
         if not domain.name().startswith(PREFIX):
             continue
         with contextlib.suppress(library.libvirtError):  # it may end meanwhile
-            owner = Owner.parse(domain.metadata(_METADATA_ELEMENT, NAMESPACE, 0))
+            owner = Owner.parse(domain.metadata(METADATA_ELEMENT, NAMESPACE, 0))
             if owner is not None and owner.dead and not domain.isPersistent():
                 domain.destroy()
                 ended.append(domain.name())
     for parent in (disks.scratch_directory(), sockets_directory()):
-        for entry in parent.glob(f"{_scratch_prefix()}*"):
+        for entry in parent.glob(f"{scratch_prefix()}*"):
             with contextlib.suppress(FileNotFoundError):  # another process reaps it, too
-                if _abandoned(entry.name) and entry.stat().st_uid == os.geteuid():
+                if abandoned(entry.name) and entry.stat().st_uid == os.geteuid():
                     shutil.rmtree(entry, ignore_errors=True)
     return ended
 
 
-def _abandoned(name: str) -> bool:
+def abandoned(name: str) -> bool:
+    """Return True for the name of a file or directory whose owner, a process of this host, is dead."""
     try:
-        pid, started = (int(word) for word in name.removeprefix(_scratch_prefix()).split("-")[:2])
+        pid, started = (int(word) for word in name.removeprefix(scratch_prefix()).split("-")[:2])
     except ValueError:
         return False
     return start_of(pid) != started

@@ -9,16 +9,14 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import DeadlineExceeded
-from harness.util import host
 from harness.util.deadline import Deadline
 
 _KILL_SECONDS = 5.0
 _GUEST = re.compile(rb"\0-name\0guest=([^,\0]+)")
-_OURS = re.compile(r"kola-([0-9a-f]{6})[0-9a-f]{4}-\d+")
 
 
 def guests() -> Iterator[tuple[str, int]]:
@@ -56,20 +54,3 @@ def seccomp_of(pid: int) -> int | None:
             if line.startswith("Seccomp:"):
                 return int(line.split()[1])
     return None
-
-
-def resident_memory(owners: Iterable[int]) -> dict[int, int]:
-    """Return, for each process id, the bytes of our machines that it and its descendants have started.
-
-    A domain's name begins with the number of the process that started it. A run on the platform `qemu` beside
-    this one has its machines below itself.
-    """
-    wanted = list(owners)
-    held: dict[int, int] = {}
-    for guest, pid in guests():
-        ours = _OURS.fullmatch(guest)
-        if ours is not None:
-            starter = int(ours[1], 16)
-            held[starter] = held.get(starter, 0) + host.held_memory(pid)
-    below, own = host.descendants(wanted), host.resident_memory(wanted)
-    return {owner: own[owner] + sum(held.get(pid, 0) for pid in (owner, *below[owner])) for owner in wanted}

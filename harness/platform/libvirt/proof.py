@@ -28,6 +28,7 @@ from harness.platform.libvirt.library import is_gone, is_session, load, text_of,
 from harness.platform.libvirt.owners import PREFIX, Owner, host_id
 from harness.platform.libvirt.processes import process_of, seccomp_of
 from harness.platform.libvirt.streams import Courier, new_stream
+from harness.platform.libvirt.volumes import Store
 from harness.platform.parts.accel import (
     LOOPS,
     TCG_BASE_SCALE,
@@ -67,11 +68,12 @@ class Proof:
 _FORMAT = JsonFile(Proof, "a record of a libvirt daemon")
 
 
-def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
+def prove(connection: Connection, labels: Labels, owner: Owner, store: Store | None = None) -> Proof:
     """Return the proof of this daemon.
 
     It is cached until the daemon starts anew, its host boots, its QEMU changes, or the user may open
-    /dev/kvm. The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it.
+    /dev/kvm. The factor for deadlines is measured anew; `KOLA_DEADLINE_SCALE` overrides it. `store` is where
+    the tiny guest's disk goes on a host that shares no files with this one.
 
     Raises InfrastructureError `no-accelerator` when the daemon runs no guest at all.
     """
@@ -80,8 +82,11 @@ def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
         versions = [connection.handle.getVersion(), connection.handle.getLibVersion()]
     emulator = emulator_of(capabilities)
     kind = "tcg" if forbidden() else "any"
-    daemon = [connection.uri, _started(connection.uri), *versions]
-    kvm = [offers_kvm(capabilities), os.access("/dev/kvm", os.R_OK | os.W_OK)]  # QEMU may run as this user
+    started = _started(connection.uri) if store is None else 0
+    daemon = [connection.uri, started, *versions]
+    # On this host QEMU may run as this user.
+    kvm = [offers_kvm(capabilities), store is not None or os.access("/dev/kvm", os.R_OK | os.W_OK)]
+    probe = _Probe(connection, labels, owner, store)
     key = json.dumps([host_id(), kind, emulator, kvm, daemon])
     name = hashlib.sha256(f"{connection.uri} {kind}".encode()).hexdigest()[:16]
     answer = cache_root() / "accelerator" / f"libvirt-{name}.json"
@@ -93,12 +98,10 @@ def prove(connection: Connection, labels: Labels, owner: Owner) -> Proof:
         if known is not None and known.key == key:
             if known.accelerator.name == "kvm" or scale is not None:
                 return _scaled(known, scale)
-            seconds, spawn = _run(connection, known.accelerator, labels, owner, timeout=_TCG_SECONDS)
+            seconds, spawn = _run(probe, known.accelerator, timeout=_TCG_SECONDS)
             found = replace(known, may_spawn=spawn)
         else:
-            accelerator, seconds, spawn = _probe(
-                connection, labels, owner, try_kvm=offers_kvm(capabilities) and not forbidden()
-            )
+            accelerator, seconds, spawn = _probe(probe, try_kvm=offers_kvm(capabilities) and not forbidden())
             found = Proof(key, accelerator, spawn, emulator)
         if found.accelerator.name != "kvm":
             found = replace(found, accelerator=replace(found.accelerator, scale=measured_scale(seconds)))
@@ -142,27 +145,35 @@ def emulator_of(capabilities: str) -> str:
     return found
 
 
-def _probe(
-    connection: Connection, labels: Labels, owner: Owner, *, try_kvm: bool
-) -> tuple[Accelerator, float, bool]:
+@dataclass(frozen=True)
+class _Probe:
+    """All that running a tiny guest takes."""
+
+    connection: Connection
+    labels: Labels
+    owner: Owner
+    store: Store | None
+
+
+def _probe(probe: _Probe, *, try_kvm: bool) -> tuple[Accelerator, float, bool]:
     why = "the environment forbids KVM" if forbidden() else "the libvirt daemon cannot open /dev/kvm"
     if try_kvm:
         kvm = Accelerator("kvm", "host", 1.0)
         try:
-            seconds, spawn = _run(connection, kvm, labels, owner, timeout=_KVM_SECONDS)
+            seconds, spawn = _run(probe, kvm, timeout=_KVM_SECONDS)
         except (InfrastructureError, DeadlineExceeded) as error:
             why = f"/dev/kvm opens but did not run a tiny guest ({str(error).splitlines()[0]})"
         else:
             return kvm, seconds, spawn
     tcg = Accelerator("tcg", TCG_CPU, TCG_BASE_SCALE, note=why)
-    return tcg, *_run(connection, tcg, labels, owner, timeout=_TCG_SECONDS)
+    return tcg, *_run(probe, tcg, timeout=_TCG_SECONDS)
 
 
-def _run(
-    connection: Connection, accelerator: Accelerator, labels: Labels, owner: Owner, *, timeout: float
-) -> tuple[float, bool]:
+def _run(probe: _Probe, accelerator: Accelerator, *, timeout: float) -> tuple[float, bool]:
     """Run the boot sector; return the CPU seconds that it took, and whether QEMU may start processes."""
     library = load()
+    connection, owner, store = probe.connection, probe.owner, probe.store
+    sent: list[str] = []
     place = Workplace(owner)
     handle: Any = None
     ours, theirs = socket.socketpair()
@@ -173,13 +184,17 @@ def _run(
             file.write(_SECTOR)
             file.truncate(_DISK_BYTES)
         name = f"{PREFIX}{owner.run}-probe"
-        xml = _xml(image, Identity(name, str(uuid.uuid4()), owner), accelerator, labels)
+        path = str(image)
+        if store is not None:
+            sent.append(f"{owner.token}{uuid.uuid4()}")
+            path = store.send(image, sent[0]).path
+        xml = _xml(path, Identity(name, str(uuid.uuid4()), owner), accelerator, probe.labels)
         try:
             handle = connection.handle.createXML(xml, START)
             stream = new_stream(connection.handle)
             handle.openConsole(domain.CONSOLE_ALIAS, stream, 0)
             courier.carry(stream, theirs)
-            pid = process_of(name)
+            pid = process_of(name) if store is None else None
             mode = None if pid is None else seccomp_of(pid)
             before = handle.info()[4]
             handle.resume()
@@ -203,20 +218,22 @@ def _run(
         courier.close()
         ours.close()
         place.close()
+        if store is not None:
+            store.remove(sent)
 
 
-def _xml(image: Any, identity: Identity, accelerator: Accelerator, labels: Labels) -> str:
+def _xml(image: str, identity: Identity, accelerator: Accelerator, labels: Labels) -> str:
     """Return the XML of the tiny guest: that of a machine without network, whose disk is the boot sector."""
     from harness.machine.boot import DiskImage
     from harness.machine.channels import CONSOLE
     from harness.machine.spec import DiskOptions
     from harness.platform.parts.diskargs import DiskFile
 
-    spec = MachineSpec(DiskImage(image, "raw"), memory_mib=64, network=False, channels=(CONSOLE,))
-    disk = DiskFile(-1, "raw", DiskOptions(), index=1, path=str(image))
+    spec = MachineSpec(DiskImage(Path(image), "raw"), memory_mib=64, network=False, channels=(CONSOLE,))
+    disk = DiskFile(-1, "raw", DiskOptions(), index=1, path=image)
     return domain.build(
         spec,
-        Files(channels=((CONSOLE, image),), primary=disk),
+        Files(channels=((CONSOLE, None),), primary=disk),
         identity=identity,
         accelerator=accelerator,
         labels=labels,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from harness.machine.boot import NetworkBoot
 from harness.machine.disk import DiskOptions
 from harness.machine.spec import MachineSpec
 
@@ -17,6 +18,15 @@ SERVICES_REFUSED = (
     "libvirt's QEMU may not start the helper that services need:"
     " seccomp_sandbox = 0 in the daemon's qemu.conf allows it"
 )
+
+
+def on_network(spec: MachineSpec) -> str:
+    """Return the reason why a machine on a network of libvirt's cannot be had; empty when it can."""
+    if spec.reachable.forwards or spec.reachable.tftp is not None:
+        return "services need QEMU's user-mode network: leave --libvirt-network out"
+    if isinstance(spec.medium, NetworkBoot):
+        return "boot from the network needs QEMU's user-mode network: leave --libvirt-network out"
+    return ""
 
 
 def obstacle(spec: MachineSpec, *, may_spawn: bool) -> str:

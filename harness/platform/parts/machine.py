@@ -130,6 +130,10 @@ class QemuMachine:
     def _load(self, template: Frozen, deadline: Deadline) -> None:
         """Load a template's state, and add what it had logged."""
         frozen.load(self._monitor, template, deadline)
+        self._preload(template)
+
+    def _preload(self, template: Frozen) -> None:
+        """Add what a template's machine had logged."""
         for line in template.journal.read_bytes().splitlines():
             self.journal.preload_line(line)
 

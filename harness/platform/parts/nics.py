@@ -20,9 +20,14 @@ def spare_slot(spec: MachineSpec) -> dict[str, str]:
 
 
 def arguments(
-    spec: MachineSpec, *, place: Callable[[str], str], spare_chassis: int, prefix: str = ""
+    spec: MachineSpec,
+    *,
+    place: Callable[[str], str],
+    spare_chassis: int,
+    prefix: str = "",
+    first: bool = True,
 ) -> list[str]:
-    """Return QEMU's arguments for the networks of a machine.
+    """Return QEMU's arguments for the networks of a machine, except the first one unless `first`.
 
     `place` gives the place of a device, by its name, as options after a comma; `prefix` begins the ids of
     devices, and `spare_chassis` is the number of a chassis that no other root port has.
@@ -36,11 +41,12 @@ def arguments(
     # QEMU saves the leases of all user networks under the same name, and a clone's first network receives all
     # of them, so that others' leases would take net0's address. With several, the first has no guest.
     argv = ["-netdev", "user,id=leases,restrict=on"] if spec.additional_nics else []
-    card = f"virtio-net-pci,netdev=net0{media.boot_rom(spec)}{_boot_order(spec, prefix)}"
-    argv += [
-        "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{words}",
-        "-device", card + place("nic"),
-    ]  # fmt: skip
+    if first:
+        card = f"virtio-net-pci,netdev=net0{media.boot_rom(spec)}{_boot_order(spec, prefix)}"
+        argv += [
+            "-netdev", f"user,id=net0,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:22{words}",
+            "-device", card + place("nic"),
+        ]  # fmt: skip
     if spare_slot(spec):
         argv += ["-device", f"pcie-root-port,id={SPARE},chassis={spare_chassis}{place(SPARE)}"]
     # Tests of NestOS know the addresses of additional NICs. Their networks are wider than the first one's, so

@@ -12,7 +12,7 @@ _FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s
 
 
 def ssh_port(table: str) -> int:
-    """Return the port of this host that leads to the guest's port 22. Raises InfrastructureError."""
+    """Return the port of QEMU's host that leads to the guest's port 22. Raises InfrastructureError."""
     found = _FORWARD.search(table)
     if found is None:
         raise InfrastructureError("QEMU names no forwarded SSH port", cause="no-ssh-port", evidence=table)

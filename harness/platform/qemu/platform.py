@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
 from harness.ignition import IgnitionConfig
+from harness.machine.boot import DiskImage
 from harness.machine.spec import MachineSpec
 from harness.platform.base import TPM, USER_NETWORK, Capacity, Missing, ServiceNetwork
 from harness.platform.parts import tpm
@@ -27,6 +28,8 @@ class QemuPlatform:
     """Implements harness.platform.base.Platform with local QEMU processes."""
 
     name = "qemu"
+    place = ""
+    lost = ""
 
     def __init__(self, arch: str = "x86_64") -> None:
         self.arch = arch
@@ -87,11 +90,20 @@ class QemuPlatform:
     def private_network(self) -> HubNetwork:
         return HubNetwork()
 
+    def why_not_connect(self) -> str:
+        return ""
+
     def capacity(self) -> Capacity:
         return Capacity(host.total_memory(), host.available_memory(), host.cpus())
 
     def resident_memory(self, owners: Iterable[int]) -> dict[int, int]:
         return host.resident_memory(owners)
+
+    def reconnect(self) -> None:
+        """This host is never lost."""
+
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
+        """QEMU reads the image where it is."""
 
     def service_network(self) -> ServiceNetwork:
         """Return SLIRP's network, which forwards connections to a service's address (guestfwd)."""

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from harness.platform import templates
-from harness.platform.choose import choose
+from harness.platform.choose import choose_fleet
 from harness.util.language import localized
 from kola.plugin.keys import PLAN
 from kola.plugin.needs import read_kinds
+from kola.plugin.recorder import Recorder
 from kola.plugin.xdist.scheduler import KolaScheduling
 from kola.plugin.xdist.worker import CONTROLLER, STAYS
 from kola.run import durations
@@ -46,7 +47,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KolaScheduli
     plan = config.stash.get(PLAN, None)
     if plan is None:
         return None
-    resources = Resources(choose(plan.platform, plan.arch, uri=plan.libvirt_uri))
+    fleet = choose_fleet(plan.platform, plan.arch, plan.hosts, network=plan.libvirt_network, tell=_tell)
+    resources = Resources(fleet)
     config.add_cleanup(resources.close)
     alarm = _Alarm(config)
     scheduling = KolaScheduling(
@@ -56,9 +58,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KolaScheduli
         made=templates.made,
         grants=WaitingList(resources, tell=_tell),
         look_again_later=alarm.set,
+        give_up=_recorder(config).give_up,
     )
     alarm.rings = scheduling.look_again
     return scheduling
+
+
+def _recorder(config: pytest.Config) -> Recorder:
+    recorder = config.pluginmanager.get_plugin("kola-recorder")
+    assert isinstance(recorder, Recorder)  # every session that runs tests has one
+    return recorder
 
 
 class _Alarm:

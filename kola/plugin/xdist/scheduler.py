@@ -18,7 +18,10 @@ CRASH_ATTEMPTS = 2
 class Grants(Protocol):
     """The authority that decides whether a test may start; see kola.schedule.waiting."""
 
-    def request(self, label: str, need: Need) -> str | None: ...
+    @property
+    def over(self) -> str: ...
+
+    def request(self, label: str, need: Need, avoid: frozenset[str] = frozenset()) -> str | None: ...
 
     def release(self, label: str) -> None: ...
 
@@ -32,7 +35,8 @@ class KolaScheduling:
     A test whose need can never be met is assigned as well: its worker finds the same and reports it. A test
     whose worker crashed runs once more, on the worker that replaces it. `kinds` is called once, when all
     workers have collected; `made` tells if a template exists; `look_again_later` is called while an idle
-    worker waits for a grant.
+    worker waits for a grant. When nothing will be granted any more, the pending tests are dropped, and
+    `give_up` gets the reason.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class KolaScheduling:
         made: Callable[[str], bool] = lambda template: True,
         grants: Grants | None = None,
         look_again_later: Callable[[], None] = lambda: None,
+        give_up: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self._numnodes = len(config.getvalue("tx") or []) or int(config.getvalue("numprocesses") or 1)
         self._order = order
@@ -51,6 +56,7 @@ class KolaScheduling:
         self._made = made
         self._grants = grants
         self._look_again_later = look_again_later
+        self._give_up = give_up
         self._ids: list[str] | None = None
         self._index: dict[str, int] = {}
         self._collected: dict[WorkerController, Sequence[str]] = {}
@@ -99,6 +105,10 @@ class KolaScheduling:
 
     def look_again(self) -> None:
         """Give every idle worker a test that may start now."""
+        over = self._grants.over if self._grants is not None and self._pending else ""
+        if over:
+            self._pending = Pending([], self._kinds)
+            self._give_up(over)
         for node in self._running:
             self._feed(node)
 
@@ -118,13 +128,15 @@ class KolaScheduling:
         making = {template for kind in self._running_kinds() for template in kind.templates} & missing.keys()
         heads = self._pending.heads()
         for index, kind in in_turn(heads, missing=missing, making=making) if missing else heads:
-            if self._granted(index, kind.need):
+            if self._granted(index, kind):
                 self._pending.remove_head(kind)
                 return index
         return None
 
-    def _granted(self, index: int, need: Need) -> bool:
-        return self._grants is None or not need or self._grants.request(self._name(index), need) is not None
+    def _granted(self, index: int, kind: Kind) -> bool:
+        if self._grants is None or not kind.need:
+            return True
+        return self._grants.request(self._name(index), kind.need, frozenset(kind.avoid)) is not None
 
     def _running_kinds(self) -> list[Kind]:
         return [self._kinds[index] for index in self._running.values() if index is not None]

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fleets import StandInHost, fleet_of
 
 from harness.errors import DeadlineExceeded, HarnessError, InfrastructureError
 from harness.machine.boot import DiskImage
 from harness.machine.spec import MachineSpec
-from harness.platform.base import Capacity
 from kola.keep.keeper import Keeper, Promise
 from kola.keep.register import kept_machines
 
@@ -45,8 +45,7 @@ def test_a_machine_that_has_ended_is_forgotten(
         if end is not None:
             raise end
 
-    host: Any = SimpleNamespace(capacity=lambda: Capacity(1 << 40, 1 << 40, 8), resident_memory=lambda _: {})
-    keeper, closed = Keeper(host), threading.Event()
+    keeper, closed = Keeper(fleet_of(StandInHost())), threading.Event()
     try:
         (kept,) = keeper.promise(1, Promise("build", "x86_64", SPEC, 60))
         keeper.hold(kept, machine(wait_exit, closed, tmp_path))

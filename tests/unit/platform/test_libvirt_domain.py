@@ -23,6 +23,7 @@ from harness.machine.spec import (
     QemuOptions,
     Reachable,
 )
+from harness.platform.hosts import HostEntry
 from harness.platform.libvirt import command, domain, refusals
 from harness.platform.libvirt.domain import QEMU_NAMESPACE, Identity, Labels
 from harness.platform.libvirt.freezer import LibvirtFreezer
@@ -127,7 +128,7 @@ def test_a_daemon_of_roots_that_is_called_a_session_changes_no_files_owner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     models = "<secmodel><model>none</model></secmodel><secmodel><model>dac</model></secmodel>"
-    host = LibvirtHost("qemu+unix:///session?socket=/run/libvirt/libvirt-sock")
+    host = LibvirtHost(HostEntry("qemu+unix:///session?socket=/run/libvirt/libvirt-sock"))
     monkeypatch.setattr(LibvirtHost, "capabilities", f"<capabilities><host>{models}</host></capabilities>")
     assert host.labels.run_as == (os.geteuid(), os.getegid())
 
@@ -295,7 +296,7 @@ def test_as_many_disks_as_there_are_names_have_names() -> None:
 
 def test_a_template_is_refused_as_a_machine_is(tmp_path: Path) -> None:
     """`kola spawn --disk` clones machines that no test asks for."""
-    freezer = LibvirtFreezer(LibvirtHost("qemu:///system"))
+    freezer = LibvirtFreezer(LibvirtHost(HostEntry("qemu:///system")))
     spec = MachineSpec(IMAGE, disks=(Disk.parse("1G:serial=a%b"),))
     with pytest.raises(ConfigError, match="serial"):
         freezer.boot(spec, None, home=tmp_path, deadline=Deadline(1), pad_to=None)

@@ -106,8 +106,10 @@ def test_a_pause_by_others_ends_the_machine_and_an_intended_one_does_not(
 @pytest.mark.parametrize(
     "uri",
     [
-        "qemu+ssh://host/system",
-        "qemu+tcp://127.0.0.1:1/system",
+        "qemu+ssh:///system",
+        "qemu+ssh://host",
+        "qemu+tcp://127.0.0.1:x/system",
+        "qemu+unix://host/system",
         "qemu://[::1/system",
         "xen:///",
         "test:///default",

@@ -71,8 +71,13 @@ def test_a_daemon_that_lets_nobody_in_need_not_be_installed(
     assert said in missing.hint
 
 
-def test_the_memory_of_a_run_on_qemu_beside_this_one_is_not_counted_twice() -> None:
+def test_the_memory_of_a_run_on_qemu_beside_this_one_is_not_counted_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Its machines are below it. What they hold is no longer available, and no longer promised."""
+    handle = SimpleNamespace(getAllDomainStats=lambda *_: [])
+    monkeypatch.setattr(host, "reap", lambda *_: [])
+    monkeypatch.setattr(host, "connect", lambda uri: SimpleNamespace(handle=handle))
     words = [sys.executable, "-c", "print(flush=True); input()"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as qemu:
         assert qemu.stdout is not None

@@ -82,13 +82,13 @@ def test_directories_of_dead_owners_go(places: Path, dead: Owner) -> None:
 
 def test_two_processes_may_reap_at_once(places: Path, dead: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     (places / f"{dead.token}x").mkdir()
-    judged = owners._abandoned
+    judged = owners.abandoned
 
     def slowly(name: str) -> bool:
         os.rmdir(places / name)  # noqa: PTH106  # by the other one
         return judged(name)
 
-    monkeypatch.setattr(owners, "_abandoned", slowly)
+    monkeypatch.setattr(owners, "abandoned", slowly)
     assert reap(connected(), LIBRARY) == []
 
 

@@ -17,6 +17,7 @@ from harness.errors import InfrastructureError
 from harness.machine.boot import EmptyDisk
 from harness.machine.channels import CONSOLE
 from harness.machine.spec import MachineSpec
+from harness.platform.hosts import HostEntry
 from harness.platform.libvirt.domain import Labels
 from harness.platform.libvirt.files import Fresh
 from harness.platform.libvirt.host import LibvirtHost
@@ -43,6 +44,7 @@ class Daemon:
         self._failing, self._error = failing, error
         self.running = False
         self.lost = ""
+        self.free = 1024
         self.handle = self
         self._hear_the_end: Callable[[], None] = lambda: None
 
@@ -58,6 +60,19 @@ class Daemon:
         self.running = True
         self._step("after its start")
         return self
+
+    def ID(self) -> int:
+        return 1
+
+    def getMemoryStats(self, cell: int, flags: int) -> dict[str, int]:
+        self._step("getMemoryStats")
+        return {"free": self.free}
+
+    def getAllDomainStats(self, stats: int, flags: int) -> list[tuple[Daemon, dict[str, int]]]:
+        return [(self, {"balloon.maximum": 1024})]
+
+    def metadata(self, *_: object) -> str:
+        raise LibvirtError("no metadata")
 
     def lookupByUUIDString(self, uuid: str) -> Daemon:
         if not self.running:
@@ -104,14 +119,17 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(daemon: Daemon, directory: Path, monkeypatch: pytest.MonkeyPatch) -> LibvirtInstance:
-    host: Any = LibvirtHost("qemu:///session")
+    host: Any = LibvirtHost(HostEntry("qemu:///session"))
     monkeypatch.setattr(host, "connection", lambda: daemon)
     host.labels = Labels()
     host.proof = SimpleNamespace(accelerator=Accelerator("tcg", "qemu64", 1.0))
     return LibvirtInstance(SPEC, NOTHING, Fresh(), directory=directory, host=host, deadline=Deadline(30))
 
 
-STEPS = ("before its start", "after its start", "newStream", "openConsole", "eventAddCallback", "resume")
+STEPS = (
+    *("before its start", "after its start", "getMemoryStats", "newStream"),
+    *("openConsole", "eventAddCallback", "resume"),
+)
 
 
 @pytest.mark.parametrize("error", [LibvirtError, KeyboardInterrupt])
@@ -156,3 +174,15 @@ def test_a_start_that_succeeds_leaves_nothing_at_its_end(
     assert list(places.iterdir()) == []
     machine.close()
     assert not daemon.running
+
+
+def test_a_machine_for_which_others_leave_no_memory_ends_before_its_guest_runs(
+    places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = Daemon("resume", AssertionError)
+    daemon.free = 1023
+    with pytest.raises(InfrastructureError, match="no memory is left") as error:
+        start(daemon, tmp_path / "machine", monkeypatch)
+    assert error.value.cause == "host-full"
+    assert not daemon.running
+    assert list(places.iterdir()) == []

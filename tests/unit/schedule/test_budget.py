@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fleets import GIB, StandInHost, fleet, fleet_of
 from plan_samples import a_plan
 
 from harness.errors import ConfigError
-from harness.platform.base import Capacity
+from harness.platform.fleet import Member
 from harness.util import host
 from kola.schedule import budget
 
@@ -112,16 +113,18 @@ def test_version_1_without_limits_leaves_all(tmp_path: Path, monkeypatch: pytest
     assert host.cpus(root) == 8
 
 
-LARGE = Capacity(total_memory=1 << 50, available_memory=1 << 50, cpus=64)
+def hosts(**changes: int) -> tuple[Member, ...]:
+    large = StandInHost(total=1 << 50, available=1 << 50, cpus=64)
+    return fleet_of(replace(large, **changes)).members  # type: ignore[arg-type]  # numbers only
 
 
 def test_workers_fit_into_memory(tmp_path: Path) -> None:
     plan = a_plan(tmp_path, tests=tuple(f"t{n}" for n in range(50)))
-    assert budget.workers("auto", plan, replace(LARGE, available_memory=3 * 1400 * 1024 * 1024)) == 3
+    assert budget.workers("auto", plan, hosts(available=3 * 1400 * 1024 * 1024)) == 3
 
 
 def test_no_more_workers_than_tests(tmp_path: Path) -> None:
-    assert budget.workers(2, a_plan(tmp_path, tests=("only",)), LARGE) == 1
+    assert budget.workers(2, a_plan(tmp_path, tests=("only",)), hosts()) == 1
 
 
 def test_no_more_workers_than_the_user_allows_memory_for(
@@ -129,7 +132,29 @@ def test_no_more_workers_than_the_user_allows_memory_for(
 ) -> None:
     monkeypatch.setenv("KOLA_MEMORY", "3G")
     plan = a_plan(tmp_path, tests=tuple(f"t{n}" for n in range(50)))
-    assert budget.workers("auto", plan, LARGE) == 2
+    assert budget.workers("auto", plan, hosts()) == 2
     monkeypatch.setenv("KOLA_MEMORY", "much")
     with pytest.raises(ConfigError, match="KOLA_MEMORY: not a size"):
-        budget.workers("auto", plan, LARGE)
+        budget.workers("auto", plan, hosts())
+
+
+def test_a_pool_has_the_cpus_and_the_memory_of_all_its_hosts(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, tests=tuple(f"t{n}" for n in range(50)))
+    pool = fleet(a=StandInHost(cpus=4, available=64 * GIB), b=StandInHost(cpus=3, available=64 * GIB))
+    assert budget.workers("auto", plan, pool.members) == 7
+    small = fleet(a=StandInHost(cpus=4, available=1400 << 20), b=StandInHost(cpus=3, available=2800 << 20))
+    assert budget.workers("auto", plan, small.members) == 3
+
+
+def test_what_running_machines_are_promised_is_no_room(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, tests=tuple(f"t{n}" for n in range(50)))
+    assert budget.workers("auto", plan, hosts(available=3 * 1400 << 20, promised=1400 << 20)) == 2
+
+
+def test_daemons_of_one_machine_share_its_room_and_the_file_allows_less(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, tests=tuple(f"t{n}" for n in range(50)))
+    twins = fleet(a=StandInHost(cpus=4, available=64 * GIB, place="p"), b=StandInHost(cpus=4, place="p"))
+    assert budget.workers("auto", plan, twins.members) == 2  # b says that 3 GiB are available
+    limited = fleet_of(StandInHost(cpus=8, available=64 * GIB), machines=2).members
+    assert budget.workers("auto", plan, limited) == 2
+    assert budget.workers(5, plan, limited) == 2

@@ -6,15 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fleets import StandInHost, fleet_of
 
 from harness.machine.boot import DiskImage
 from harness.machine.spec import MachineSpec
-from harness.platform.base import Capacity
 from kola.schedule import waiting as gate_module
 from kola.schedule.need import OVERHEAD_MIB, Need
 from kola.schedule.resources import Resources
@@ -26,40 +25,24 @@ GIB = 1024 * MIB
 HOLDER = """
 import sys, time
 from pathlib import Path
-from types import SimpleNamespace
-from harness.platform.base import Capacity
+from fleets import StandInHost, fleet_of
 from kola.schedule.need import Need
 from kola.schedule.resources import Resources
-host = SimpleNamespace(capacity=lambda: Capacity(4 << 30, 3 << 30, 2), resident_memory=lambda owners: {})
-held = Resources(host, Path(sys.argv[1]))
+held = Resources(fleet_of(StandInHost()), Path(sys.argv[1]))
 refusal = held.take("theirs", Need(1024, 1, frozenset({"port 8080"})))
 print("refused" if refusal else "held", flush=True)
 time.sleep(60)
 """
 
 
-@dataclass
-class Host:
-    """The machines' host: 4 GiB, 3 of them available, and 2 CPUs."""
-
-    available: int = 3 * GIB
-    resident: dict[int, int] = field(default_factory=dict)
-
-    def capacity(self) -> Capacity:
-        return Capacity(4 * GIB, self.available, 2)
-
-    def resident_memory(self, owners: Iterable[int]) -> dict[int, int]:
-        return {owner: self.resident.get(owner, 0) for owner in owners}
+@pytest.fixture
+def host() -> StandInHost:
+    return StandInHost()
 
 
 @pytest.fixture
-def host() -> Host:
-    return Host()
-
-
-@pytest.fixture
-def ours(tmp_path: Path, host: Host) -> Iterator[Resources]:
-    made = Resources(host, tmp_path / "reservations")
+def ours(tmp_path: Path, host: StandInHost) -> Iterator[Resources]:
+    made = Resources(fleet_of(host), tmp_path / "reservations")
     yield made
     made.close()
     assert not list((tmp_path / "reservations").glob(f"{os.getpid()}-*"))
@@ -69,7 +52,8 @@ def ours(tmp_path: Path, host: Host) -> Iterator[Resources]:
 def theirs(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds 1024 MiB and port 8080."""
     argv = [sys.executable, "-c", HOLDER, str(tmp_path / "reservations")]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     yield process
@@ -87,9 +71,9 @@ def test_memory_is_promised_once_only(ours: Resources) -> None:
 
 
 def test_what_machines_have_taken_already_is_not_counted_twice(
-    ours: Resources, host: Host, monkeypatch: pytest.MonkeyPatch
+    ours: Resources, host: StandInHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kola.schedule.resources._SAMPLE_SECONDS", 0)
+    monkeypatch.setattr("kola.schedule.room._SAMPLE_SECONDS", 0)
     assert ours.take("one", Need(2000)) is None
     host.resident[os.getpid()] = 1500 * MIB
     host.available -= 1500 * MIB
@@ -119,12 +103,14 @@ def test_what_a_killed_holder_had_is_free_at_once(ours: Resources, theirs: subpr
     assert ours.take("mine", need) is None
 
 
-def test_a_worker_sees_what_its_scheduler_was_promised(tmp_path: Path, host: Host, ours: Resources) -> None:
-    worker = Resources(host, tmp_path / "reservations", owner=os.getpid())
+def test_a_worker_sees_what_its_scheduler_was_promised(
+    tmp_path: Path, host: StandInHost, ours: Resources
+) -> None:
+    worker = Resources(fleet_of(host), tmp_path / "reservations", owner=os.getpid())
     need = Need(2000)
     assert ours.take("test", need) is None
-    assert worker.promised("test")
-    assert not worker.promised("another")
+    assert worker.host_of("test") == ""
+    assert worker.host_of("another") is None
 
 
 def test_virtual_cpus_are_shared_out_but_a_large_machine_can_be_had_alone(ours: Resources) -> None:
@@ -141,9 +127,9 @@ def test_what_the_host_does_not_have_is_never_to_be_had(ours: Resources) -> None
     assert ours.never(Need(4097)) == "the test needs 4097 MiB of memory, this host has 4096 MiB"
 
 
-def test_the_user_may_allow_less(tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_may_allow_less(tmp_path: Path, host: StandInHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KOLA_MEMORY", "2G")
-    ours = Resources(host, tmp_path / "reservations")
+    ours = Resources(fleet_of(host), tmp_path / "reservations")
     assert "KOLA_MEMORY allows 2048 MiB" in ours.never(Need(2049))
     assert ours.take("one", Need(1500)) is None
     assert ours.take("two", Need(1500)) is not None
@@ -153,9 +139,9 @@ def test_the_user_may_allow_less(tmp_path: Path, host: Host, monkeypatch: pytest
 def test_several_machines_count_several_times() -> None:
     spec = MachineSpec(DiskImage(Path("i")), memory_mib=1000, cpus=2)
     need = Need.of(spec, 3, ports=[80], tokens=["registry"])
-    assert need == Need(3 * (1000 + OVERHEAD_MIB), 6, frozenset({"port 80", "registry"}))
+    assert need == Need(3 * (1000 + OVERHEAD_MIB), 6, frozenset({"port 80", "registry"}), 3)
     assert need.beyond(Need.of(spec)) == Need(
-        2 * (1000 + OVERHEAD_MIB), 4, frozenset({"port 80", "registry"})
+        2 * (1000 + OVERHEAD_MIB), 4, frozenset({"port 80", "registry"}), 2
     )
     assert Need.from_row(need.to_row()) == need
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,11 @@ class Grants:
     def __init__(self, memory_mib: int) -> None:
         self.memory_mib = memory_mib
         self.held: dict[str, Need] = {}
+        self.over = ""
+        self.avoided: dict[str, frozenset[str]] = {}
 
-    def request(self, label: str, need: Need) -> str | None:
+    def request(self, label: str, need: Need, avoid: frozenset[str] = frozenset()) -> str | None:
+        self.avoided[label] = avoid
         if need.memory_mib > 1000:
             return "never"
         if sum(had.memory_mib for had in self.held.values()) + need.memory_mib > self.memory_mib:
@@ -78,7 +82,9 @@ class Grants:
         self.held.pop(label, None)
 
 
-def restricted(needs: dict[str, Need], *workers: Worker) -> tuple[KolaScheduling, Grants, list[bool]]:
+def restricted(
+    needs: dict[str, Need], *workers: Worker, give_up: Callable[[str], None] = lambda reason: None
+) -> tuple[KolaScheduling, Grants, list[bool]]:
     grants, alarms = Grants(100), list[bool]()
     scheduling = KolaScheduling(
         Config(),
@@ -86,6 +92,7 @@ def restricted(needs: dict[str, Need], *workers: Worker) -> tuple[KolaScheduling
         kinds=lambda: {name: Kind(need) for name, need in needs.items()},
         grants=grants,
         look_again_later=lambda: alarms.append(True),
+        give_up=give_up,
     )
     for worker in workers:
         scheduling.add_node(worker)
@@ -222,3 +229,27 @@ def test_a_damaged_record_is_learnt_anew(tmp_path: Path) -> None:
     assert durations.load(file).names == {}
     durations.record([("t", "n", 2.0)], file)
     assert durations.load(file).names == {"t": 2.0}
+
+
+def test_when_nothing_will_be_granted_any_more_the_rest_is_dropped_with_the_reason() -> None:
+    one, two = Worker(), Worker()
+    needs = dict.fromkeys("abcd", Need(60))
+    told = list[str]()
+    scheduling, grants, _ = restricted(needs, one, two, give_up=told.append)
+    assert (one.given, two.given) == ([0], [])
+    grants.over = "no host is left: a: gone"
+    scheduling.mark_test_complete(one, 0)
+    assert (one.given, two.given) == ([0], [])
+    assert scheduling.tests_finished
+    assert told == ["no host is left: a: gone"]
+
+
+def test_hosts_that_refuse_a_tests_machine_are_avoided() -> None:
+    kinds = {"a": Kind(Need(10), avoid=("far",)), "b": Kind(Need(10))}
+    grants, worker = Grants(100), Worker()
+    scheduling = KolaScheduling(Config(), lambda ids, _: [0, 1], kinds=lambda: kinds, grants=grants)
+    scheduling.add_node(worker)
+    scheduling.add_node_collection(worker, ["a", "b"])
+    scheduling.schedule()
+    scheduling.mark_test_complete(worker, 0)
+    assert grants.avoided == {"a": frozenset({"far"}), "b": frozenset()}

@@ -1,0 +1,1 @@
+"""NestOS under libvirt, by the tools of libvirt itself."""
