@@ -10,6 +10,7 @@ from typing import Any
 from harness.ignition import IgnitionConfig, additions
 from harness.machine.machine import Machine
 from harness.machine.ssh import Completed
+from testsuites.names import ADDRESS, NAME
 
 IMAGE = "localhost/kola/probe"
 ARCHIVE = "/var/lib/kola-image.tar"
@@ -173,6 +174,12 @@ def check_network(engine: Engine) -> None:
     alone = engine.shell("ls /sys/class/net").check()
     assert alone.stdout.split() == ["lo"]
     engine("rm", "-f", "kola-server").check()
+
+
+def check_names(engine: Engine) -> None:
+    """Check that a container gets an answer from the server that its host asks for names."""
+    asked = engine.shell(f"getent ahostsv4 {NAME}; cat /etc/resolv.conf", *FROM_THE_HOST, network=True)
+    assert ADDRESS in asked.stdout, f"a container does not get the address of {NAME}: {asked}"
 
 
 def check_workflow(engine: Engine) -> None:

@@ -25,7 +25,16 @@ GRAVE = frozenset(
         "mounts",
         "kernel-arguments",
         "boot-entries",
+        "boot-menu",
+        "clock",
+        "consoles",
+        "deployments",
+        "journal",
+        "names",
         "remotes",
+        "secrets",
+        "states",
+        "subordinate-ids",
     }
 )
 """Categories in which a difference fails the run unless it is approved."""

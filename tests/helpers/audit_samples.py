@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from testsuites.audit.record import Record
 
 CANARY = "/var/tmp/kola-audit.abcdef"
@@ -31,6 +33,7 @@ SECTIONS: dict[str, list[str]] = {
         f"d 777 0 0 0 {CANARY}/open.d\t",
         f"c 600 0 0 0 {CANARY}/device\t",
         f"f 644 54321 54321 0 {CANARY}/orphan\t",
+        f"f 2755 0 0 0 {CANARY}/.hidden\t",
         "f 4755 0 0 100 /usr/bin/sudo\t",
         "f 755 0 0 200 /usr/bin/rpm\t",
         "f 755 0 0 300 /usr/bin/bash\t",
@@ -44,7 +47,11 @@ SECTIONS: dict[str, list[str]] = {
         "f 644 0 0 10 /boot/ostree/initramfs\t",
     ],
     "capabilities": [f"{CANARY}/capable cap_net_raw=ep", "/usr/bin/ping cap_net_raw=ep"],
-    "digests": [f"{'1' * 64}  /etc/profile", f"{'1' * 64}  /usr/etc/profile"],
+    "digests": [
+        f"{hashlib.sha256(b'-----BEGIN CANARY PRIVATE KEY-----' + bytes([10])).hexdigest()}  {CANARY}/secret",
+        f"{'1' * 64}  /etc/profile",
+        f"{'1' * 64}  /usr/etc/profile",
+    ],
     "secrets": [
         f"{CANARY}/secret:-----BEGIN CANARY PRIVATE KEY-----",
         f"{CANARY}/public:ssh-ed25519 AAAAcanary canary",
@@ -55,17 +62,41 @@ SECTIONS: dict[str, list[str]] = {
     "sudo": [
         "root: User root may run the following commands on localhost:",
         "root:     (ALL : ALL) ALL",
-        "nobody: User nobody is not allowed to run sudo on localhost.",
+        "nobody: User nobody may run the following commands on localhost:",
+        "nobody:     (root) /bin/kola-audit-canary",
         "nest:     (ALL) NOPASSWD: ALL",
     ],
     "processes": ["1 root systemd /usr/lib/systemd/systemd", "9 root agetty /sbin/agetty -o - ttyS0"],
     "cgroups": [
         "1 0 ? systemd 0::/init.scope",
         "2 1 ? dbus-daemon 0::/system.slice/dbus.service",
+        "3 1 ? chronyd 0::/system.slice/chronyd.service",
         "9 1 ttyS0 agetty 0::/system.slice/system-serial\\x2dgetty.slice/serial-getty@ttyS0.service",
         *(f"{number} 1 ? worker 0::/system.slice/unit{number}.service" for number in range(100, 120)),
     ],
     "programs": ["/proc/1 /usr/lib/systemd/systemd", "/proc/2 /usr/bin/dbus-daemon", "/proc/3 "],
+    "hostname": ["machine"],
+    "names": ["nameserver 10.0.2.3"],
+    "given-names": ["10.0.2.3"],
+    "clock": ["00000000,,0,0.000000000,0.000000000,0.000000000,0.000000000,0.000,0.000,0.000,1.0"],
+    "clock-config": ["/etc/chrony/chrony.conf:pool 2.pool.ntp.org iburst"],
+    "globbed": ["/etc/shadow", "/etc/profile", "/var/opt/*"],
+    "read-accounts": ["root:x:0:0:root:/root:/bin/bash", "wheel:x:10:nest"],
+    "cat-accounts": ["root:x:0:0:root:/root:/bin/bash", "wheel:x:10:nest"],
+    "read-sysctl": ["fs/protected_symlinks = 1"],
+    "manager": ["u 0"],
+    "proc-unix": [
+        "0000000000000000: 00000002 00000000 00010000 0001 01 11 /run/dbus/system_bus_socket",
+        "0000000000000000: 00000002 00000000 00000000 0002 01 12 /run/systemd/notify",
+    ],
+    "sshd-canary": [
+        "passwordauthentication yes",
+        "kbdinteractiveauthentication yes",
+        "permitrootlogin yes",
+        "permitemptypasswords yes",
+        "hostbasedauthentication yes",
+        "authorizedkeysfile /canary",
+    ],
     "hosts": ["127.0.0.1 localhost", "10.0.2.100 http.kola.test", "# comment"],
     "shipped-accounts": [
         "root:x:0:0:root:/root:/bin/bash",
@@ -139,7 +170,7 @@ SECTIONS: dict[str, list[str]] = {
         "3 1 254:4 /ostree/deploy/x/etc /etc rw - xfs /dev/vda4 rw",
         "4 1 254:4 / /sysroot ro - xfs /dev/vda4 rw",
         "5 1 254:4 /ostree/deploy/nestos/var /var rw - xfs /dev/vda4 rw",
-        "6 1 254:3 / /boot ro - ext4 /dev/vda3 rw",
+        "6 1 254:3 / /boot ro,nosuid,nodev - ext4 /dev/vda3 rw",
     ],
     "sysctl": ["fs.protected_symlinks = 1", "kernel.core_pattern = |/usr/lib/systemd/systemd-coredump %P"],
     "sysctl-config": ["/usr/lib/sysctl.d/50-x.conf:fs.protected_symlinks = 1"],
@@ -212,6 +243,7 @@ def record(
         settings = POLICY | (sshd or {}).get(user, {})
         body = [f"{key} {value}" for key, value in settings.items()]
         parts.append("\n".join([f"@@ sshd {user} 203.0.113.7 /usr/sbin/sshd -D", *body]))
+    parts += ["\n".join(["@@ sshd-shipped", *(f"{key} {value}" for key, value in POLICY.items())])]
     parts += ["\n".join([f"@@ {name}", *lines]) for name, lines in sections.items()]
     return Record("\n\n".join(parts) + "\n")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ After=nestos-ignition-report.service ignition-firstboot-complete.service boot.mo
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/local/bin/mutant-{name}
+ExecStart=/usr/local/bin/kola-mutant-{name}
 
 [Install]
 WantedBy=multi-user.target
@@ -65,9 +65,10 @@ class Mutant:
 
     An entry of the table may also say what runs `instead_of` a program: that becomes part of the script.
 
-    `caught_by` names the tests that must fail, those with parameters as reports do. With `cause` the machine
-    itself is the verdict: the run's one test must fail as the guest's fault, for this cause. `touches` names
-    what else than files, units, links and users of its config the change is about.
+    `caught_by` names the tests that must fail, those with parameters as reports do; `says` has the words that
+    their messages must contain. With `cause` the machine itself is the verdict: the run's one test must fail
+    as the guest's fault, for this cause. `touches` names what else than files, units, links and users of its
+    config the change is about.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Mutant:
     alone: bool
     suites: tuple[str, ...]
     touches: frozenset[str] = frozenset()
+    says: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def subjects(self) -> frozenset[str]:
@@ -98,13 +100,14 @@ class Mutant:
         config = translate(yaml.safe_dump(document), files_dir=None).config
         if not self.at_boot:
             return config
+        # Units of the config whose names begin with kola- are the harness's, and no finding of an audit.
         script = {
             "variant": "fcos",
             "version": "1.4.0",
             "storage": {
                 "files": [
                     {
-                        "path": f"/usr/local/bin/mutant-{self.name}",
+                        "path": f"/usr/local/bin/kola-mutant-{self.name}",
                         "mode": 0o755,
                         "contents": {"inline": f"#!/bin/sh\n{self.at_boot}"},
                     }
@@ -113,7 +116,7 @@ class Mutant:
             "systemd": {
                 "units": [
                     {
-                        "name": f"mutant-{self.name}.service",
+                        "name": f"kola-mutant-{self.name}.service",
                         "enabled": True,
                         "contents": _UNIT.format(name=self.name),
                     }
@@ -125,7 +128,10 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Group:
-    """Mutants that live in one machine: no two of them change the same, or are caught by the same test."""
+    """Mutants that live in one machine: no two of them change the same.
+
+    No two are caught by the same test either, unless its message tells them apart.
+    """
 
     mutants: tuple[Mutant, ...]
 
@@ -141,6 +147,15 @@ class Group:
     @property
     def expected(self) -> frozenset[str]:
         return frozenset().union(*(mutant.caught_by for mutant in self.mutants))
+
+    def unsaid(self, reasons: Mapping[str, str]) -> list[str]:
+        """Return `mutant: test: words` for each failed test of `reasons` whose message lacks the words."""
+        return [
+            f"{mutant.name}: {test}: {words}"
+            for mutant in self.mutants
+            for test, words in sorted(mutant.says.items())
+            if words not in reasons.get(test, "")
+        ]
 
     def config(self) -> IgnitionConfig:
         return IgnitionConfig.empty().merge(*(mutant.config() for mutant in self.mutants))
@@ -174,17 +189,35 @@ def _mutant(entry: dict[str, Any], suites: Sequence[str], file: Path) -> Mutant:
         raise ValueError(f"{file.name}: {name}: instead_of and runs go together")
     if not (entry.get("butane") or entry.get("at_boot") or entry.get("runs")):
         raise ValueError(f"{file.name}: {name}: changes nothing")
+    says = _words(entry.get("caught_by", ()))
     return Mutant(
         name=name,
         breaks=entry["breaks"],
         butane=entry.get("butane", {}),
         at_boot=_wrapper(entry) + entry.get("at_boot", ""),
-        caught_by=frozenset(entry.get("caught_by", ())),
+        caught_by=frozenset(says),
         cause=entry.get("cause", ""),
         alone=bool(entry.get("alone") or entry.get("cause")),
         suites=tuple(suites),
         touches=frozenset(entry.get("touches", ())),
+        says={test: words for test, words in says.items() if words},
     )
+
+
+def _words(caught_by: Iterable[str | dict[str, Any]]) -> dict[str, str]:
+    """The tests of `caught_by` and the words of their messages.
+
+    Each is a name, {name: words}, or {says: words, tests: names}.
+    """
+    found: dict[str, str] = {}
+    for one in caught_by:
+        if isinstance(one, str):
+            found[one] = ""
+        elif "tests" in one:
+            found |= dict.fromkeys(one["tests"], one["says"])
+        else:
+            found |= one
+    return found
 
 
 def _wrapper(entry: dict[str, Any]) -> str:
@@ -229,6 +262,14 @@ def _failures(group: Sequence[Mutant]) -> int:
 def _fits(mutant: Mutant, group: Sequence[Mutant]) -> bool:
     return (
         len(group) < GROUP
-        and all(mutant.caught_by.isdisjoint(other.caught_by) for other in group)
+        and all(_apart(mutant, other) for other in group)
         and all(mutant.subjects.isdisjoint(other.subjects) for other in group)
+    )
+
+
+def _apart(mutant: Mutant, other: Mutant) -> bool:
+    """Return True when every test that catches both has words for each of them."""
+    shared = mutant.caught_by & other.caught_by
+    return all(mutant.says.get(test, "") != other.says.get(test, "") for test in shared) and shared <= (
+        mutant.says.keys() & other.says.keys()
     )

@@ -50,6 +50,7 @@ def test_mutants_are_caught(
     assert failed == group.expected, outcome.printed
     kinds = {test: outcome.tests[test]["kind"] for test in failed}
     assert not set(kinds.values()) & {"infrastructure", "config"}, kinds
+    assert not (unsaid := group.unsaid({test: _said(outcome, test) for test in failed})), unsaid
 
 
 def _of_the_boot(group: Group, outcome: Outcome) -> list[str]:
@@ -63,12 +64,19 @@ def _of_tests(group: Group, outcome: Outcome) -> list[str]:
     for mutant in group.mutants:
         rows.append(f"  {mutant.name}")
         for test in sorted(mutant.caught_by):
-            rows.append(f"    {_line(outcome, test)}" if test in failed else f"    MISSED by {test}")
+            words = mutant.says.get(test, "")
+            seen = test in failed and words in _said(outcome, test)
+            rows.append(f"    {_line(outcome, test, words)}" if seen else f"    MISSED by {test}: {words}")
     rows += [f"  UNRELATED {_line(outcome, test)}" for test in sorted(failed - group.expected)]
     return rows
 
 
-def _line(outcome: Outcome, test: str) -> str:
-    """The test, and the first line of why it failed."""
-    reason = outcome.why(test).splitlines() or [""]
+def _line(outcome: Outcome, test: str, words: str = "") -> str:
+    """The test, and the first line of why it failed that has these words."""
+    reason = [line for line in _said(outcome, test).splitlines() if words in line] or [""]
     return f"{test}: {reason[0][:SHOWN]}"
+
+
+def _said(outcome: Outcome, test: str) -> str:
+    """Why the test failed, in full: a reason may be cut short."""
+    return f"{outcome.why(test)}\n{outcome.tests[test].get('output', '')}"

@@ -58,12 +58,13 @@ def second_uid0(record: Record, distro: Distro) -> list[Finding]:
 
 
 def added_accounts(record: Record, distro: Distro, configured: Configured) -> list[Finding]:
-    """Return every account that is neither the build's, the default user, nor one of the run's config."""
+    """Return every account that is neither the build's, the default user, nor approved."""
     shipped = {fields[0] for fields in record.fields("shipped-accounts")}
     return [
         Finding("accounts are the build's", one.name, f"was added, uid {one.uid}, shell {one.shell}")
         for one in record.accounts
-        if one.name not in shipped | {"root", distro.user} | configured.users
+        if one.name not in shipped | {"root", distro.user}
+        and not configured.approves("accounts", one.name)
         and not one.name.startswith("systemd-")  # systemd-sysusers makes these
     ]
 
@@ -121,7 +122,7 @@ def memberships(record: Record, distro: Distro) -> list[Finding]:
     shipped = {
         (fields[0], member) for fields in record.fields("shipped-groups") for member in fields[-1].split(",")
     }
-    known = {account.name for account in record.accounts if account.uid < distro.user_id}
+    known = {fields[0] for fields in record.fields("shipped-accounts")}
     found += [
         Finding("members of groups are the build's", member, f"is in {group.name}")
         for group in record.groups

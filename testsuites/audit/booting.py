@@ -17,6 +17,10 @@ _DANGEROUS = (
     "systemd.set_credential*", "SYSTEMD_SULOGIN_FORCE*", "rd.systemd.*shell*",
     "selinux=0", "enforcing=0", "audit=0", "nokaslr", "mitigations=off", "nosmap", "nosmep",
     "nopti", "pti=off",
+    "audit=off", "kpti=off", "nospectre_v[12]", "l1tf=off", "mds=off", "retbleed=off",
+    "spec_store_bypass*=off",
+    "iomem=relaxed", "kgdboc*", "systemd.volatile=*", "systemd.setenv=*", "systemd.journald.*",
+    "systemd.log_target=null", "systemd.getty_auto=*", "systemd.default_standard_*",
     "spectre_v2=off", "module.sig_enforce=0", "lockdown=none", "systemd.gpt_auto=*", "nomodules",
 )  # fmt: skip
 _AT_FIRST_BOOT = ("ignition.firstboot", "$ignition_firstboot", "BOOT_IMAGE=", "rd.neednet=", "ip=")
@@ -71,6 +75,8 @@ _OPTIONS = {
     "/sys": _NO_SETUID | {"noexec"},
     "/run": _NO_SETUID,
     "/tmp": _NO_SETUID,
+    "/boot": _NO_SETUID,
+    "/dev": {"nosuid"},
     "/dev/shm": _NO_SETUID,
 }
 """Options systemd mounts these with (mount-setup.c, tmp.mount)."""
@@ -132,10 +138,15 @@ def _entries(record: Record, distro: Distro, expected: int | None) -> Iterator[F
         link = next((one for one in entry.options if one.startswith("ostree=")), "").removeprefix("ostree=")
         if "/deploy/" not in links.get(link, ""):
             yield Finding(rule, name, f"ostree={link} leads to no deployment")
+        booted = bool(link) and f"ostree={link}" in record.kernel_arguments
         for key in ("linux", "initrd"):
             path = entry.fields.get(key, "")
-            if not path or not {f"/boot{path}", path} & files.keys():
+            file = files.get(f"/boot{path}") or files.get(path)
+            if not path or file is None:
                 yield Finding(rule, name, f"its {key} {path or '(none)'} does not exist")
+            elif booted and (sizes := _sizes(record, key)) and file.size not in sizes:
+                says = f"its {key} has {file.size} bytes, and the commit's has {', '.join(map(str, sizes))}"
+                yield Finding("kernel and initramfs are the commit's", name, says)
         if distro.title not in entry.fields.get("title", ""):
             yield Finding("entries say what they boot", name, f"its title is {entry.fields.get('title')!r}")
         versions.append(entry.fields.get("version", ""))
@@ -148,6 +159,13 @@ def _entries(record: Record, distro: Distro, expected: int | None) -> Iterator[F
     for path in files:
         if path.startswith("/boot/grub") and path.endswith(("/custom.cfg", "/user.cfg")):
             yield Finding("the boot menu is the build's", path, "is read by GRUB, and no build has it")
+
+
+def _sizes(record: Record, key: str) -> list[int]:
+    """The sizes of the kernels, or of the initramfs, that the booted deployment has."""
+    pattern = {"linux": "/usr/lib/modules/*/vmlinuz", "initrd": "/usr/lib/modules/*/initramfs*"}[key]
+    found = (file for path, file in record.all_files.items() if fnmatch.fnmatchcase(path, pattern))
+    return sorted({file.size for file in found})
 
 
 def _order(record: Record, links: dict[str, str]) -> Iterator[Finding]:

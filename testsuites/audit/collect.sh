@@ -10,12 +10,13 @@ section() { printf '\n@@ %s\n' "$*"; }
 
 # Bad items of every kind that a search is to find. Who does not list them cannot be trusted (proofs.py).
 canary=$(mktemp -d /var/tmp/kola-audit.XXXXXX) || exit 1
-trap 'rm -rf "$canary"' EXIT
+trap 'rm -rf "$canary" /etc/sudoers.d/kola-audit-canary' EXIT
 chmod 755 "$canary"
 : > "$canary/setuid" && chmod 4755 "$canary/setuid"
 : > "$canary/open" && chmod 666 "$canary/open"
 mkdir "$canary/open.d" && chmod 777 "$canary/open.d"
 mknod -m 600 "$canary/device" c 1 3
+: > "$canary/.hidden" && chmod 2755 "$canary/.hidden"
 : > "$canary/orphan" && chown 54321:54321 "$canary/orphan"
 printf -- '-----BEGIN %s-----\n' 'CANARY PRIVATE KEY' > "$canary/secret"
 printf 'ssh-ed25519 %s canary\n' 'AAAAC3NzaC1lZDI1NTE5AAAAICanary' > "$canary/public"
@@ -42,25 +43,51 @@ cat /usr/etc/passwd /usr/lib/passwd 2>/dev/null
 section shipped-groups
 cat /usr/etc/group /usr/lib/group 2>/dev/null
 
+# What the shell itself reads and lists, against which programs are held.
+reads() { while IFS= read -r line; do printf '%s\n' "$line"; done; }
+section read-accounts
+for file in passwd group shadow gshadow; do reads < "/etc/$file"; done
+section cat-accounts
+cat /etc/passwd /etc/group /etc/shadow /etc/gshadow
+section read-sysctl
+for key in kernel/modprobe kernel/core_pattern fs/suid_dumpable fs/protected_symlinks net/ipv4/ip_forward; do
+    read -r value < "/proc/sys/$key" && printf '%s = %s\n' "$key" "$value"
+done
+section globbed
+printf '%s\n' /etc/* /etc/.[!.]* /etc/*/* /etc/*/.[!.]* /etc/*/*/* /etc/*/*/.[!.]* /var/usrlocal/*/* \
+    /var/usrlocal/*/.[!.]* /var/opt/* /var/opt/.[!.]* /var/roothome/* /var/roothome/.[!.]* /var/home/*/* \
+    /var/home/*/.[!.]* /var/lib/* /var/lib/.[!.]* /var/spool/* /var/spool/*/*
+
 section files
 find / /boot /var /run /tmp /dev /dev/shm -xdev \
     \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o -printf '%y %m %U %G %s %p\t%l\n'
 section capabilities
 getcap -r /etc /usr /var /boot /run
 section digests
+sha256sum "$canary/secret"
 find /etc /usr/etc -xdev -type f -exec sha256sum {} +
+find /var/home/* /var/roothome -xdev -maxdepth 1 -type f -name '.*' -exec sha256sum {} + 2>/dev/null
 find /boot -xdev \( -name '*.cfg' -o -name '*.conf' -o -name grubenv -o -name '*.lua' \) -type f -exec sha256sum {} +
 section secrets
 grep -rsIHE --devices=skip -e '-----BEGIN [A-Z ]*PRIVATE KEY' -e 'aws_secret_access_key' \
     -e '(AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|AGE-SECRET-KEY-1)' \
-    -e '^[[:space:]]*(client-key-data:|psk=|"auth": *"[A-Za-z0-9+/=]{8,}")' \
+    -e '^[[:space:]]*(client-key-data:|psk=)' -e '"auth" *: *"[A-Za-z0-9+/=]{8,}"' \
     -e '(ssh-(rsa|dss|ed25519)|ecdsa-sha2-nistp[0-9]+|sk-[a-z0-9-]+@openssh\.com|ssh-[a-z0-9-]+-cert-v01@openssh\.com) AAAA' \
     /etc /usr/etc /var /run /boot /tmp
+section passwords
+grep -rsIHiE --devices=skip \
+    -e '^[[:space:]]*(export +|-? *|environment="?)[a-z0-9_.-]*(password|passwd|passphrase|secret|token|api_?key|access_?key|authtok)"? *[=:] *[^[:space:]$%{(#<*]' \
+    -e '[?&;,[:space:]](password|passwd|pass|token)=[^[:space:]$%{(&]{4}' -e '[a-z]+://[^/:@[:space:]]+:[^/@[:space:]$%{]+@' \
+    /etc /usr/etc /var/home /var/roothome /var/lib /var/opt /var/usrlocal /var/spool /run/systemd/system \
+    /usr/lib/systemd/system
 
 section sudo
+printf 'nobody ALL = (root) /bin/kola-audit-canary\n' > /etc/sudoers.d/kola-audit-canary
+chmod 440 /etc/sudoers.d/kola-audit-canary
 getent passwd | cut -d: -f1 | while read -r account; do
     sudo -n -l -U "$account" 2>&1 | sed "s/^/$account: /"
 done
+rm -f /etc/sudoers.d/kola-audit-canary
 
 section processes
 ps -eo pid=,user:32=,comm=,args= -ww
@@ -70,6 +97,10 @@ section programs
 find /proc -maxdepth 2 -name exe -printf '%h %l\n' 2>/dev/null
 section hosts
 cat /etc/hosts
+section hosts-shipped
+cat /usr/etc/hosts 2>/dev/null
+section hostname
+hostname
 section sockets
 ss -Hlntup
 section unix-sockets
@@ -78,6 +109,8 @@ section vsock
 ss -Hl --vsock -p
 section proc-net
 grep -H . /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
+section proc-unix
+cat /proc/net/unix
 
 # Each sshd that runs, with its own arguments; where none does, the one a socket would start.
 daemons=$(ps -eo args= -ww | sed -n 's/^sshd: \([^ ]*sshd .*\) \[listener\].*/\1/p' | sort -u)
@@ -99,6 +132,19 @@ printf '%s\n' "${daemons:-/usr/sbin/sshd}" | while read -r program arguments; do
     done
 done
 
+# The first sshd once more: as the build ships it, and with settings that it must show.
+first=$(printf '%s\n' "${daemons:-/usr/sbin/sshd}" | sed -n '1s/ .*//p')
+first=${first:-/usr/sbin/sshd}
+if [ -e /usr/etc/ssh/sshd_config ]; then
+    sed 's,/etc/ssh/sshd_config.d,/usr/etc/ssh/sshd_config.d,' /usr/etc/ssh/sshd_config > "$canary/sshd_config"
+    section sshd-shipped
+    "$first" -T -f "$canary/sshd_config" -C "user=nobody,host=client.example,addr=203.0.113.7" 2>&1
+fi
+section sshd-canary
+"$first" -T -C "user=nobody,host=client.example,addr=203.0.113.7" -o PasswordAuthentication=yes \
+    -o KbdInteractiveAuthentication=yes -o PermitRootLogin=yes -o PermitEmptyPasswords=yes \
+    -o HostbasedAuthentication=yes -o AuthorizedKeysFile=/canary 2>&1
+
 section sshd-matches
 grep -rHisE '^[[:space:]]*match[[:space:]]' /etc/ssh
 
@@ -106,6 +152,9 @@ section units
 systemctl list-units --all --plain --no-legend --full
 section jobs
 systemctl list-jobs --no-legend
+section manager
+busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager \
+    NFailedUnits
 section services
 show -p Id,ActiveState,SubState,NRestarts,Result,WatchdogUSec,FragmentPath,TriggeredBy,Transient,Listen \
     $(systemctl list-units --plain --no-legend --full --type=service,socket,timer,path | cut -d' ' -f1)
@@ -120,12 +169,24 @@ readlink -f /etc/systemd/system/default.target || readlink -f /usr/lib/systemd/s
 section install
 grep -rHsE '^(Also|Alias|WantedBy|RequiredBy|UpheldBy)=.' /etc/systemd/system /usr/lib/systemd/system
 section unit-files
-grep -rHsE '^(Exec[A-Za-z]*=.*(dockerd|containerd|isulad|crio|podman +(system +service|play|kube|run|start))|LogLevelMax=|LogFilterPatterns=|LogNamespace=|Standard(Output|Error)=null)' \
+grep -rHsE '^(Exec[A-Za-z]*=.*(dockerd|containerd|isulad|crio|podman +(system +service|play|kube|run|start))|Exec[A-Za-z]*=.*/(sshd|dropbear|in\.telnetd|telnetd|rlogind|rshd|socat|ncat|nc)([[:space:]]|$)|LogLevelMax=|LogFilterPatterns=|LogNamespace=|Standard(Output|Error)=null)' \
     /etc/systemd /run/systemd/system /run/systemd/generator /run/systemd/generator.late /run/systemd/transient \
     /usr/lib/systemd/system /usr/local/lib/systemd /var/home/*/.config/systemd /var/roothome/.config/systemd
 section wait-online
 show -p Id,LoadState,UnitFileState,ActiveState,Result,ExecStart,WantedBy,Before \
     NetworkManager-wait-online.service systemd-networkd-wait-online.service
+section names
+cat /etc/resolv.conf
+section given-names
+nmcli -g IP4.DNS,IP6.DNS,IP4.DOMAIN,IP4.SEARCHES,IP6.DOMAIN,IP6.SEARCHES device show 2>/dev/null
+section container-names
+grep -rHsE '^[[:space:]]*(dns_servers|dns_options|dns_searches|no_hosts|base_hosts_file|volumes|env)[[:space:]]*=|"(dns|dns-opts|dns-search|insecure-registries)"' \
+    /etc/containers /etc/docker /etc/isulad /usr/etc/containers /usr/etc/docker /usr/etc/isulad
+section clock
+chronyc -c -n tracking 2>&1
+section clock-config
+grep -rHsE '^[[:space:]]*[a-z]' /etc/chrony.conf /etc/chrony /etc/chrony.d /run/chrony.d
+
 section presets
 grep -rHsE '^ *(enable|disable|ignore) ' /etc/systemd/system-preset /run/systemd/system-preset \
     /usr/local/lib/systemd/system-preset /usr/lib/systemd/system-preset

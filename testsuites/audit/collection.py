@@ -61,10 +61,10 @@ class Collection:
         assert_none(broken_tools(record))
         return record
 
-    def record_with_commit(self) -> Record:
-        """The record of a machine as it comes, and what its commit has below /usr."""
+    def record_with_commit(self, state: str = "first-boot") -> Record:
+        """The record of a machine in this state, and what the build's commit has below /usr."""
         committed = self._once("committed", lambda: _committed(self.new_machine(prepare=None)))
-        record = Record(self.record().text + committed)
+        record = Record(self.record(state).text + committed)
         assert_none(broken_commit(record))
         return record
 
@@ -78,9 +78,12 @@ class Collection:
                 fresh.replace(path)
         return path.read_text(encoding="utf-8")
 
-    def assert_nothing_new(self, state: str, rules: Callable[[Record], list[Finding]]) -> None:
+    def assert_nothing_new(
+        self, state: str, rules: Callable[[Record], list[Finding]], *, with_commit: bool = False
+    ) -> None:
         """Fail for each finding on a machine in this state that the first boot does not have."""
-        found = set(rules(self.record(state)))
+        record = self.record_with_commit if with_commit else self.record
+        found = set(rules(record(state)))
         if found:
-            found -= set(rules(self.record()))
+            found -= set(rules(record("first-boot")))
         assert_none(found)

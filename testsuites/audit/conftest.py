@@ -9,6 +9,8 @@ import pytest
 from harness.artifact import Distro
 from harness.ignition import IgnitionConfig
 from harness.machine.machine import Machine
+from kola.facts.approvals import FILE as APPROVALS
+from kola.facts.approvals import load_approvals
 from kola.plugin.keys import STATE
 from testsuites.audit.collection import Collection
 from testsuites.audit.configured import Configured
@@ -23,9 +25,13 @@ def judge(request: pytest.FixtureRequest, distro: Distro) -> Judge:
 
 
 @pytest.fixture
-def configured(way_in: IgnitionConfig) -> Configured:
-    """The config that every machine of the run has."""
-    return Configured.of(way_in)
+def configured(request: pytest.FixtureRequest, way_in: IgnitionConfig) -> Configured:
+    """Differences from the build that the harness brings, or that the build's sources approve."""
+    build = request.config.stash[STATE].plan.build()
+    if build is None:
+        return Configured.of(way_in)
+    approvals = build.directory.parents[2] / "src/config" / APPROVALS
+    return Configured.of(way_in).approved(load_approvals(approvals))
 
 
 @pytest.fixture

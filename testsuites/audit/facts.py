@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from testsuites.audit.files import secrets
 from testsuites.audit.items import Line
 from testsuites.audit.record import Record
 
@@ -28,7 +29,9 @@ _VOLATILE_SYSCTL = re.compile(
     r"|net\.(netfilter|ipv[46]\.(conf|neigh|route|tcp_.*mem|udp_mem))\..*|net\.ipv4\.(tcp|udp)_.*mem"
     r"|net\.ipv6\.(conf|neigh)\..*|vm\..*(reserve|min_free).*|user\.max_.*|dev\..*|abi\..*|net\.ipv4\.tcp_max_.*"
 )
-_ENABLING = re.compile(r"(/etc|/run)/systemd/(system|user|system\.control)/|.*/\.config/systemd/user/")
+_ENABLING = re.compile(
+    r"(/etc|/run)/systemd/(system|user|system\.control)/|/run/systemd/generator[^/]*/|.*/\.config/systemd/user/"
+)
 _PASSING_UNITS = re.compile(
     r"session-|user@|user-runtime-dir@|run-|systemd-(hostnamed|timedated|localed)|kola-"
 )
@@ -46,7 +49,13 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         },
         "groups": {
             one.name: f"gid {one.gid} members {' '.join(sorted(one.members))}".rstrip()
+            + _group_lock(record, one.name)
             for one in record.groups
+        },
+        "subordinate-ids": {
+            f"{file} {fields[0]}": " ".join(fields[1:])
+            for file in ("subuid", "subgid")
+            for fields in record.fields(file)
         },
         "sudo": {account: "; ".join(rights) for account, rights in record.sudo.items() if rights},
         "ways-in": _ways_in(record),
@@ -55,7 +64,7 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         "enabled-units": {
             file.path.removeprefix("/etc/systemd/system/"): file.target
             for file in record.files
-            if file.kind == "l" and _ENABLING.match(file.path) and not _volatile(file.path)
+            if file.kind == "l" and _ENABLING.match(file.path) and "kola-" not in file.path
         },
         "running-units": {
             one["Id"]: one.get("FragmentPath", "")
@@ -63,6 +72,20 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
             if one.get("ActiveState") == "active" and not _PASSING_UNITS.match(one.get("Id", ""))
         },
         "unix-listeners": _unix_listeners(record),
+        "states": {
+            f"{one.name} of {one.manager}": one.active
+            for one in record.units
+            if one.active == "failed" or one.sub == "auto-restart" or one.load in ("error", "bad-setting")
+        }
+        | {
+            line.split()[1]: "its job has not ended" for line in record.lines("jobs") if len(line.split()) > 3
+        },
+        "consoles": {one.get("Id", "?"): _command(one.get("ExecStart", "")) for one in record.shown("gettys")}
+        | {
+            one.terminal: f"{one.name} of {one.unit or 'no unit'}"
+            for one in record.cgroups.values()
+            if not one.terminal.startswith(("?", "-", "pts/"))
+        },
         "setuid": {
             file.path: f"mode {file.mode:o} owner {file.uid}:{file.gid}"
             for file in record.files
@@ -81,10 +104,39 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         },
         "boot-entries": {
             entry.file.rpartition("/")[2]: " ".join(
-                one for one in entry.options if not one.startswith(_VOLATILE_ARGUMENTS)
+                (
+                    f"{entry.fields.get('title', '')}, version {entry.fields.get('version', '')}:",
+                    *(one for one in entry.options if not one.startswith(_VOLATILE_ARGUMENTS)),
+                )
             )
             for entry in record.entries
         },
+        "boot-menu": _boot_menu(record),
+        "deployments": {
+            _NUMBER.sub("N", line.file.rpartition("/")[2]) + f" {line.text.partition('=')[0]}": line.text
+            for line in record.file_lines("origins")
+            if line.text.strip() and not line.text.startswith("#")
+        }
+        | {
+            line.strip(): "is said by ostree"
+            for line in record.lines("ostree-status")
+            if any(word in line for word in ("Unlocked:", "(staged)", "(pending)", "Pinned:"))
+        },
+        "names": {
+            f"{name} {line.strip()}": "is there"
+            for name in ("names", "hosts")
+            for line in record.lines(name)
+            if line.strip() and not line.startswith("#") and ".kola.test" not in line
+        },
+        "journal": {f"{line.file} {line.text}": "is set" for line in record.file_lines("journald")}
+        | {
+            f"{line.file} {line.text}": "is set"
+            for line in record.file_lines("unit-files")
+            if not line.text.startswith("Exec")
+        },
+        "clock": {f"{line.file} {line.text.strip()}": "is set" for line in record.file_lines("clock-config")}
+        | {"reference ID": " ".join(record.lines("clock")).partition(",")[0]},
+        "secrets": {one.item: one.says for one in secrets(record)},
         "remotes": {
             f"{line.file} {line.text.partition('=')[0].strip()}": line.text.strip()
             for line in record.file_lines("remotes")
@@ -99,12 +151,31 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
     }
 
 
+def _command(shown: str) -> str:
+    """The command line in `systemctl show`'s words, without times and process numbers."""
+    return shown.partition("argv[]=")[2].partition(" ;")[0]
+
+
+def _boot_menu(record: Record) -> dict[str, str]:
+    """GRUB's own files: digests by path, and what grubenv says."""
+    found = {
+        path: digest
+        for path, digest in record.digests.items()
+        if path.startswith("/boot/") and not path.endswith("/grubenv") and "/loader" not in path
+    }
+    return found | {
+        f"{line.file} {line.text.partition('=')[0]}": line.text
+        for line in record.file_lines("grubenv")
+        if not line.text.startswith(("boot_success", "boot_indeterminate", "boot_counter"))
+    }
+
+
 def _unix_listeners(record: Record) -> dict[str, str]:
     """Paths without what differs from one machine to the next, with the programs that listen."""
     found: dict[str, str] = {}
     for one in record.unix_sockets:
         names = {record.cgroups[pid].name for pid in one.pids if pid in record.cgroups}
-        if one.path.startswith("/"):
+        if one.path.startswith(("/", "@")):
             found[_NUMBER.sub("N", one.path)] = " ".join(sorted(names))
     return found
 
@@ -135,7 +206,14 @@ def _volatile(path: str) -> bool:
     return _VOLATILE_FILES.fullmatch(path) is not None
 
 
+def _group_lock(record: Record, name: str) -> str:
+    value = next((row[1] for row in record.fields("gshadow") if row[0] == name and len(row) > 1), "!")
+    return "" if value.startswith(("!", "*")) or not value else ", password set"
+
+
 def _lock(record: Record, name: str) -> str:
+    if any(one.name == name and not one.password for one in record.accounts):
+        return "EMPTY PASSWORD in passwd"
     value = next((row[1] for row in record.fields("shadow") if row[0] == name and len(row) > 1), None)
     if value is None:
         return "no shadow entry"
@@ -153,11 +231,14 @@ def _shipped_key(record: Record, line: Line) -> bool:
 
 
 def _ways_in(record: Record) -> dict[str, str]:
-    found = {}
+    """The settings of each sshd for a stranger, and those that it has otherwise for somebody."""
+    found: dict[str, str] = {}
+    usual = {one.daemon: one.settings for one in reversed(record.policies) if one.user == "nobody"}
     for policy in record.policies:
         for key in _SSHD:
             values = " | ".join(policy.settings.get(key, ()))
-            if values:
+            stranger = usual.get(policy.daemon, {})
+            if values and (policy.settings is stranger or policy.settings.get(key) != stranger.get(key)):
                 found[f"{policy.daemon} {policy.user} from {policy.address}: {key}"] = values
     return found
 
@@ -178,7 +259,10 @@ def _files(record: Record) -> dict[str, str]:
             continue
         words = [file.kind, f"{file.mode:o}", f"{file.uid}:{file.gid}"]
         if file.path in record.committed:
-            words.append(record.committed[file.path].checksum)
+            original = record.committed[file.path]
+            words.append(original.checksum)
+            if file.kind == "f" and file.size != original.size:
+                words.append(f"{file.size} bytes, not {original.size}")
         elif file.kind == "f":
             words.append(record.digests.get(file.path, f"{file.size} bytes"))
         if file.target:

@@ -25,8 +25,33 @@ _HOOKS = (
     "/etc/dhcp/",
     "/etc/networkd-dispatcher/",
     "/etc/xdg/autostart/",
+    "/etc/dbus-1/",
+    "/etc/modprobe.d/",
+    "/etc/modules-load.d/",
+    "/etc/tmpfiles.d/",
+    "/etc/sysusers.d/",
+    "/etc/binfmt.d/",
+    "/etc/logrotate.d/",
+    "/etc/update-motd.d/",
+    "/etc/request-key.d/",
+    "/run/udev/rules.d/",
+    "/run/modprobe.d/",
+    "/run/tmpfiles.d/",
+    "/run/sysctl.d/",
+    "/run/dbus-1/",
+    "/var/usrlocal/share/dbus-1/",
+    "/var/usrlocal/lib/udev/",
+    "/var/usrlocal/lib/modules-load.d/",
+    "/var/usrlocal/lib/tmpfiles.d/",
+    "/var/usrlocal/lib/sysctl.d/",
 )
 """Directories whose files root, or whoever logs in, runs without a unit."""
+_NO_PASSWORD = re.compile(
+    r"[=:]\s*[\"']?(pass:|file:|files\b|none\b|yes\b|no\b|true\b|false\b|null\b|ask\b|\d+[\"']?$)", re.I
+)
+_NAMED = re.compile(r"(localhost|localhost[46])(\.localdomain[46]?)?|ip6-\w+|[^.]*\.localdomain")
+_STATIC_NODES = "/run/tmpfiles.d/static-nodes.conf"
+"""The file that kmod-static-nodes.service writes at every boot."""
 _GENERATOR = re.compile(r"/systemd/((system|user)(-environment)?-generators|system-(shutdown|sleep))/")
 _CREDENTIAL_FILES = {
     ".netrc", ".git-credentials", ".pgpass", "credentials.json", ".npmrc", ".pypirc", ".vault-token",
@@ -42,6 +67,7 @@ _CREDENTIAL_PATHS = (
     ".kdbx",
 )
 _PRIVATE_DEVICE = re.compile(r"b /dev/|c /dev/(mem|kmem|port|nvram|sg\d|uinput|cpu/)")
+_DISK_GROUPS = {"root", "disk", "cdrom", "floppy", "optical"}
 PUBLIC_KEY = re.compile(r"(ssh|ecdsa|sk)-\S+ AAAA")
 _HOST_KEY = re.compile(r"/etc/ssh/ssh_host_\w+_key(\.pub)?")
 
@@ -75,7 +101,10 @@ def world_writable(record: Record) -> list[Finding]:
 
 def _open_files(record: Record) -> Iterator[Finding]:
     uids = {account.uid for account in record.accounts}
-    gids = {group.gid for group in record.groups}
+    names = {group.gid: group.name for group in record.groups}
+    gids = names.keys()
+    homes = {account.home: account.uid for account in record.accounts if account.can_log_in and account.uid}
+    homes = {home: uid for home, uid in homes.items() if home.startswith(("/var/home/", "/home/"))}
     for file in record.files:
         mode = f"mode {file.mode:o}"
         if (
@@ -84,6 +113,11 @@ def _open_files(record: Record) -> Iterator[Finding]:
             and _PRIVATE_DEVICE.match(f"{file.kind} {file.path}")
         ):
             yield Finding("disks and memory are root's", file.path, f"all may open it, {mode}")
+        elif file.path.startswith("/dev/") and file.kind == "b":
+            group = names.get(file.gid, str(file.gid))
+            if file.uid != 0 or (group not in _DISK_GROUPS and file.mode & 0o060):
+                says = f"belongs to {file.uid} and the group {group}, {mode}"
+                yield Finding("disks and memory are root's", file.path, says)
         if file.path.startswith(_VOLATILE) and file.kind not in "fd":
             continue
         if file.path.startswith("/dev/"):
@@ -101,6 +135,17 @@ def _open_files(record: Record) -> Iterator[Finding]:
             yield Finding("every file has an owner", file.path, f"belongs to {file.uid}:{file.gid}")
         if file.mode & _SECRET.get(file.path, 0):
             yield Finding("hashes are secret", file.path, mode)
+        elif file.path in _SECRET and (group := names.get(file.gid, "")) not in ("root", "shadow"):
+            yield Finding("hashes are secret", file.path, f"belongs to the group {group}, {mode}")
+        if _HOST_KEY.fullmatch(file.path) and not file.name.endswith(".pub") and file.mode & 0o007:
+            yield Finding("host keys are secret", file.path, mode)
+        if file.path in homes and file.kind == "d":
+            if file.uid != homes[file.path]:
+                yield Finding(
+                    "homes are their users'", file.path, f"belongs to {file.uid}:{file.gid}, {mode}"
+                )
+            elif file.mode & 0o022 and not file.mode & 0o002:
+                yield Finding("homes are their users'", file.path, f"others may write it, {mode}")
         if file.path in ("/var/roothome", "/root") and file.kind == "d" and file.mode & 0o022:
             yield Finding("root's home is root's", file.path, mode)
 
@@ -116,11 +161,21 @@ def _roots(record: Record, file: FileFact) -> bool:
 def foreign_hosts(record: Record) -> list[Finding]:
     """Return every name in /etc/hosts that is not the machine's own or one of the harness's services."""
     found = []
+    shipped = set(record.lines("hosts-shipped"))
+    own = set(record.lines("hostname")) | {name.partition(".")[0] for name in record.lines("hostname")}
     for line in record.lines("hosts"):
         address, *names = line.partition("#")[0].split() or [""]
-        own = address.startswith(("127.", "::1", "10.0.2.", "10.99.", "fe00::", "ff0"))
-        if address and not own:
-            found.append(Finding("names are not redirected", "/etc/hosts", f"{' '.join(names)} is {address}"))
+        if not address or line in shipped or address.startswith("10.99."):
+            continue
+        here = address.startswith(("127.", "::1", "fe00::", "ff0"))
+        strange = [
+            name
+            for name in names
+            if not (here and (_NAMED.fullmatch(name) or name in own)) and not name.endswith(".kola.test")
+        ]
+        if strange:
+            says = f"{' '.join(strange)} is {address}"
+            found.append(Finding("names are not redirected", "/etc/hosts", says))
     return found
 
 
@@ -133,7 +188,7 @@ def planted_jobs(record: Record) -> list[Finding]:
             continue
         if file.path.startswith(_JOBS) and file.name != ".placeholder":
             found.append(Finding("nothing runs by cron", file.path, "is a job that the build does not have"))
-        if file.path.startswith(_HOOKS):
+        if file.path.startswith(_HOOKS) and file.path != _STATIC_NODES:
             found.append(
                 Finding("nothing runs by a hook", file.path, "is a hook that the build does not have")
             )
@@ -152,6 +207,13 @@ def secrets(record: Record) -> list[Finding]:
             continue
         if not PUBLIC_KEY.search(line.text):
             found.append(Finding("no secret is shipped", line.file, f"holds {line.text.strip()[:40]!r}"))
+    for line in record.file_lines("passwords"):
+        if line.file.startswith(f"{record.canary}/") or line.file.endswith("/nsswitch.conf"):
+            continue
+        if line.file == "/etc/shadow" or _NO_PASSWORD.search(line.text):
+            continue
+        key = line.text.strip().partition("=")[0].partition(":")[0][:40]
+        found.append(Finding("no password is shipped", line.file, f"has a value for {key!r}"))
     for file in record.files:
         if file.kind == "f" and (file.name in _CREDENTIAL_FILES or file.path.endswith(_CREDENTIAL_PATHS)):
             found.append(Finding("no secret is shipped", file.path, "is a file of credentials"))
@@ -167,8 +229,9 @@ def etc_differences(record: Record, distro: Distro, configured: Configured) -> l
     }
     found = []
     for path in sorted(here.keys() | shipped.keys()):
-        link = {file.kind for file in (here.get(path), shipped.get(path)) if file is not None} == {"l"}
-        is_unit = link and path.startswith("/etc/systemd/system/")  # the rules for units judge these
+        kinds = {file.kind for file in (here.get(path), shipped.get(path)) if file is not None}
+        # The rules for units judge these.
+        is_unit = path.startswith("/etc/systemd/") and (kinds == {"l"} or path not in shipped)
         if known.fullmatch(path) or configured.wrote(path) or is_unit:
             continue
         says = _difference(record, here.get(path), shipped.get(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SHOWN = 20
+SHOWN = 60
 """Number of findings that a failing test names."""
 
 

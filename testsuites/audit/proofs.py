@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
 
 from testsuites.audit.finding import Finding
-from testsuites.audit.record import Record
+from testsuites.audit.record import CANARY_RIGHT, Record
 
 _RULE = "the tool works"
 _PLANTED = {
@@ -14,7 +16,21 @@ _PLANTED = {
     "open.d": ("d", 0o777),
     "device": ("c", 0o600),
     "orphan": ("f", None),
+    ".hidden": ("f", 0o2755),
 }
+_SECRET = b"-----BEGIN CANARY PRIVATE KEY-----\n"
+_SSHD = {
+    "passwordauthentication": "yes",
+    "kbdinteractiveauthentication": "yes",
+    "permitrootlogin": "yes",
+    "permitemptypasswords": "yes",
+    "hostbasedauthentication": "yes",
+    "authorizedkeysfile": "/canary",
+}
+"""Settings from the command line of one `sshd -T`, which has to print them."""
+_PROPERTY = re.compile(r"u (\d+)")
+_UNIX_LISTENS = "00010000"
+"""The flag of a listening socket in /proc/net/unix (__SO_ACCEPTCON)."""
 _LISTENING = "0A"
 """The state of a listening socket in /proc/net/tcp."""
 
@@ -67,8 +83,54 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         yield "ps", f"it lists {len(record.cgroups)} processes"
     if not any(path.endswith("/systemd") for path in record.programs.values()):
         yield "find", "it does not list the programs of processes"
+    yield from _disagreeing(record)
     if not record.packages:
         yield "rpm", "`rpm -qa` lists no package"
+
+
+def _disagreeing(record: Record) -> Iterator[tuple[str, str]]:
+    """Programs that say otherwise than the kernel, the shell, or another program, where those were asked."""
+    unseen = [path for path in record.lines("globbed") if not set(path) & set("*?[")]
+    unseen = sorted(path for path in unseen if path.startswith("/") and path not in record.all_files)
+    if unseen:
+        yield "find", f"it does not list {', '.join(unseen[:3])}, which the shell does"
+    if record.lines("read-accounts") != record.lines("cat-accounts"):
+        yield "cat", "it prints other accounts than the shell reads"
+    known = {line.partition(":")[0] for line in record.lines("read-accounts")}
+    listed = {one.name for one in record.accounts} | {one.name for one in record.groups}
+    if missed := known - listed - {"+", "-", ""}:
+        yield "getent", f"it does not list {', '.join(sorted(missed)[:3])}"
+    digest = record.digests.get(f"{record.canary}/secret")
+    if digest is not None and digest != hashlib.sha256(_SECRET).hexdigest():
+        yield "sha256sum", "it prints a wrong digest of a known file"
+    for line in record.lines("read-sysctl"):
+        key, _, value = line.partition(" = ")
+        shown = record.sysctl.get(key.replace("/", "."), value)
+        if shown.split() != value.split():
+            yield "sysctl", f"it prints {shown} for {key}, and /proc/sys has {value}"
+    told = record.settings("sshd-canary")
+    for key, value in _SSHD.items():
+        if told and told.get(key, ("",))[0] != value:
+            yield "sshd", f"`sshd -T` prints {key} {told.get(key, ('nothing',))[0]}, and was told {value}"
+    if record.lines("sudo") and not any(
+        CANARY_RIGHT in line for line in record.lines("sudo") if line.startswith("nobody:")
+    ):
+        yield "sudo", "it does not list a right that nobody was given"
+    for says in unlisted(record):
+        yield "systemctl", says
+    shown_paths = {one.path for one in record.unix_sockets}
+    rows = (line.split() for line in record.lines("proc-unix"))
+    listening = {row[7] for row in rows if len(row) == 8 and row[3] == _UNIX_LISTENS}
+    if hidden := sorted(path for path in listening if path not in shown_paths):
+        yield "ss", f"it does not list {', '.join(hidden[:3])}, which /proc/net/unix says is open"
+
+
+def unlisted(record: Record) -> Iterator[str]:
+    """Yield a sentence when systemctl lists fewer failed units than systemd itself counts."""
+    match = _PROPERTY.match(" ".join(record.lines("manager")))
+    failed = [one.name for one in record.units if one.manager == "system" and one.active == "failed"]
+    if match and int(match.group(1)) > len(failed):
+        yield f"it lists {len(failed)} failed units, and systemd counts {match.group(1)}"
 
 
 def _listening(record: Record) -> set[tuple[str, int]]:

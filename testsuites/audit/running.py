@@ -35,12 +35,20 @@ _MADE_UNITS = (
     "ostree-",
 )
 """Beginnings of names of units that systemd's own and the system's generators want."""
+_UNIT_FILE = re.compile(
+    r"/etc/systemd/[^/]+\.conf(\.d/.+)?|/run/systemd/[^/]+\.conf\.d/.+"
+    r"|/(etc|run)/systemd/(system|user)(\.control|\.attached)?/.+"
+    r"|/var/usrlocal/(lib|share)/systemd/.+|/(var/home/[^/]+|var/roothome)/\.(config|local/share)/systemd/.+"
+)
 _UNITS = ("/usr/lib/systemd/", "/run/systemd/generator", "/lib/systemd/")
 """Beginnings of paths of the build's units."""
 _ENGINES = {
     "dockerd", "containerd", "isulad", "crio", "cri-dockerd", "podman",
     "conmon", "containerd-shim", "containerd-shim-runc-v2", "isulad-shim",
 }  # fmt: skip
+_STARTS_ENGINE = re.compile(
+    r"^Exec\w*=.*(dockerd|containerd|isulad|crio|podman +(system +service|play|kube|run|start))"
+)
 _ENGINE_SOCKETS = re.compile(r"/(docker|containerd|podman|isulad|crio)[^/]*\.sock$")
 _WAIT_ONLINE = re.compile(r"path=\S*/(nm-online|systemd-networkd-wait-online)\b")
 _AT_WORK = {"activating", "deactivating", "reloading"}
@@ -52,25 +60,45 @@ def _unit_of(file: FileFact) -> str:
     return file.name if "@" in file.name or not target else target
 
 
+def _build_presets(record: Record) -> Presets:
+    """Return the presets of the build. Ignition writes one, too, of whatever a config enables."""
+    return Presets.read(line for line in record.file_lines("presets") if record.shipped(line.file))
+
+
 def enabled_units(record: Record, configured: Configured) -> list[Finding]:
     """Return every enabled unit, socket, timer and path that no preset, build or config enables."""
-    presets = Presets.read(record.file_lines("presets"))
+    presets = _build_presets(record)
     also = _also(record)
     found = []
     for file in record.files:
         wants = _WANTS.fullmatch(file.path)
         alias = file.path.rpartition("/")[0] == _ETC and file.kind == "l" and file.target != "/dev/null"
-        if not (wants or alias) or f"/usr{file.path}" in record.all_files:
+        shipped = record.all_files.get(f"/usr{file.path}")
+        if not (wants or alias) or (shipped is not None and shipped.target == file.target):
             continue
         unit = _unit_of(file)
         by_also = any(presets.enables(other) for other in also.get(unit, ()))
-        if presets.enables(unit) or by_also or unit in configured.enabled:
+        if presets.enables(unit) or by_also or configured.enables(unit):
             continue
         how = f"{wants.group(3)} {wants.group(4)} it" if wants else f"{file.name} is another name of it"
         found.append(Finding("only what presets enable is enabled", unit, f"{how} ({file.path})"))
     found += _generated_units(record, presets)
     found += _users_units(record, configured)
     return [*found, *_foreign_units(record, configured), *_foreign_programs(record)]
+
+
+def unit_files(record: Record, configured: Configured) -> list[Finding]:
+    """Return every unit, drop-in and setting of systemd that is outside /usr and not the build's."""
+    found = []
+    for file in record.files:
+        if file.kind != "f" or not _UNIT_FILE.fullmatch(file.path):
+            continue
+        if f"/usr{file.path}" in record.all_files or configured.wrote(file.path):
+            continue
+        whose = file.path.rpartition("/")[0].rpartition("/")[2].removesuffix(".d")
+        says = f"changes {whose}" if file.path.endswith(".conf") else "is a unit that the build does not have"
+        found.append(Finding("units are the build's", file.path, says))
+    return found
 
 
 def _foreign_programs(record: Record) -> Iterator[Finding]:
@@ -129,7 +157,7 @@ def _also(record: Record) -> dict[str, list[str]]:
 
 def missing_units(record: Record, configured: Configured) -> list[Finding]:
     """Return every unit that a preset enables and no link does, and every one masked by hand."""
-    presets = Presets.read(record.file_lines("presets"))
+    presets = _build_presets(record)
     linked: set[str] = set()
     installable: set[str] = set()
     for line in record.file_lines("install"):
@@ -194,7 +222,7 @@ def _other_roads(record: Record) -> Iterator[Finding]:
     """Units of other names that start an engine or a container, and files from which quadlet makes some."""
     rule = "container engines are off"
     for line in record.file_lines("unit-files"):
-        if line.text.startswith("Exec") and not line.file.startswith("/usr/lib/"):
+        if _STARTS_ENGINE.search(line.text) and not line.file.startswith("/usr/lib/"):
             yield Finding(rule, line.file, f"says {line.text[:60]}")
     for file in record.files:
         if file.kind != "d" and file.path.startswith(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from harness.machine.machine import Machine
 from testsuites.rpm_ostree import commit_new_version
+from testsuites.rpmostree.packages import PROBE
 
 VERSION = "kola-audit-1.0"
 BEFORE = "/var/lib/kola-audit"
@@ -20,6 +24,19 @@ IDENTITY = "/var/lib/kola-identity"
 WHO = "cat /etc/machine-id; hostname; sha256sum /etc/ssh/ssh_host_*"
 
 
+UPTIME = 200.0
+"""Uptime in seconds after which a unit that fails two minutes after the boot has failed."""
+
+
+def aged(machine: Machine) -> None:
+    """Wait until the machine has been up for three minutes."""
+
+    def old_enough() -> bool:
+        return float(machine.run("cat /proc/uptime").check().stdout.split()[0]) > UPTIME
+
+    machine.poll(old_enough, timeout=UPTIME, step="waiting for three minutes of uptime", interval=10)
+
+
 def rebooted(machine: Machine) -> None:
     """Log a line at every level, then reboot."""
     script = "; ".join(f"logger -t kola-audit -p user.{level} kola-{level}" for level in LEVELS)
@@ -28,7 +45,7 @@ def rebooted(machine: Machine) -> None:
 
 
 def upgraded(machine: Machine) -> None:
-    """Add, change and remove files of /etc; commit a new version, rebase to it and boot it."""
+    """Add, change and remove files of /etc; layer a package; commit a new version, rebase to it, boot it."""
     # Errors are not checked here: the test that misses the result fails, and no other.
     machine.run(
         f"mkdir -p {BEFORE}; cat /proc/cmdline > {BEFORE}/cmdline; "
@@ -38,6 +55,9 @@ def upgraded(machine: Machine) -> None:
         f"ln -s host.conf {LINK}; echo '{CHANGED_TEXT}' >> {CHANGED}; rm -f {REMOVED}",
         sudo=True,
     )
+    with tempfile.TemporaryDirectory() as directory:
+        machine.put(PROBE.build(Path(directory)), "/var/tmp/kola-probe.rpm")
+    machine.run("rpm-ostree install --cache-only /var/tmp/kola-probe.rpm", sudo=True, timeout=300)
     commit_new_version(machine, VERSION)
     machine.run("rpm-ostree rebase :local-branch", sudo=True, timeout=300).check()
     machine.reboot()

@@ -22,7 +22,7 @@ def test_only_root_is_root(record: Record, distro: Distro) -> None:
 
 @pytest.mark.kola()
 def test_are_the_builds(record: Record, distro: Distro, configured: Configured) -> None:
-    """No account is there but those of the build, the default user, and those of the run's config."""
+    """No account is there but those of the build, the default user, and approved ones."""
     assert_none(accounts.added_accounts(record, distro, configured))
 
 

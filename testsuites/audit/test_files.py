@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.artifact import Distro
-from testsuites.audit import files
+from testsuites.audit import files, programs
 from testsuites.audit.collection import Collection
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import assert_none
@@ -25,6 +25,12 @@ def test_modes_and_owners(record: Record) -> None:
 def test_hosts(record: Record) -> None:
     """/etc/hosts redirects no name."""
     assert_none(files.foreign_hosts(record))
+
+
+@pytest.mark.kola()
+def test_programs(record: Record) -> None:
+    """No program or library runs in the place of the system's, and homes have skel's start-up files."""
+    assert_none(programs.shadowed(record))
 
 
 @pytest.mark.kola()

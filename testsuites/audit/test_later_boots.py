@@ -6,7 +6,7 @@ import pytest
 
 from harness.artifact import Distro
 from harness.machine.machine import Machine
-from testsuites.audit import accounts, booting, files, running, updates, ways_in
+from testsuites.audit import accounts, booting, clock, files, names, programs, running, updates, ways_in
 from testsuites.audit.collection import Collection
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
@@ -22,6 +22,7 @@ def ways(record: Record, distro: Distro) -> list[Finding]:
     """All rules for ways in."""
     return [
         *ways_in.sshd_settings(record, distro),
+        *ways_in.sshd_as_shipped(record),
         *ways_in.sshd_exceptions(record),
         *ways_in.authorized_keys(record),
         *ways_in.sshd_sockets(record),
@@ -41,6 +42,7 @@ def rights(record: Record, distro: Distro, collection: Collection) -> list[Findi
         *accounts.polkit_rules(record),
         *accounts.setuid_files(record, distro),
         *accounts.login_stack(record),
+        *accounts.subordinate_ids(record, distro),
     ]
 
 
@@ -49,9 +51,14 @@ def services(record: Record, distro: Distro, collection: Collection) -> list[Fin
     return [
         *running.enabled_units(record, collection.configured),
         *running.missing_units(record, collection.configured),
+        *running.unit_files(record, collection.configured),
         *running.container_engines(record, distro),
         *running.unwell_units(record),
         *running.listeners(record, distro),
+        *running.waits_for_network(record),
+        *clock.keeps_time(record),
+        *names.resolvers(record),
+        *names.of_containers(record),
     ]
 
 
@@ -73,6 +80,7 @@ def content(record: Record, distro: Distro, collection: Collection) -> list[Find
         *files.secrets(record),
         *files.planted_jobs(record),
         *files.foreign_hosts(record),
+        *programs.shadowed(record),
         *files.commit_is_whole(record),
         *files.etc_differences(record, distro, collection.configured),
         *updates.remotes(record, distro),
@@ -113,6 +121,21 @@ def test_second_boot_has_the_same_kernel(collection: Collection, distro: Distro)
 def test_second_boot_changes_no_files(collection: Collection, distro: Distro) -> None:
     """After a reboot /etc, modes, owners and remotes are those of the first boot."""
     collection.assert_nothing_new("second-boot", lambda record: content(record, distro, collection))
+
+
+@pytest.mark.kola()
+@second_boot
+def test_second_boot_changes_no_deployment(collection: Collection, distro: Distro) -> None:
+    """After a reboot /usr, the deployment, its origin and os-release are those of the first boot."""
+
+    def rules(record: Record) -> list[Finding]:
+        return [
+            *files.committed(record),
+            *updates.origins(record, distro),
+            *updates.os_release(record, distro, None),
+        ]
+
+    collection.assert_nothing_new("second-boot", rules, with_commit=True)
 
 
 @pytest.mark.kola()

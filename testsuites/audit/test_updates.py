@@ -21,6 +21,8 @@ from testsuites.audit.states import (
     VERSION,
     upgraded,
 )
+from testsuites.rpm_ostree import deployments
+from testsuites.rpmostree.packages import PROBE
 
 pytestmark = pytest.mark.kola(tags=["audit", "ostree"])
 
@@ -58,6 +60,19 @@ def test_upgrade_keeps_etc(machine: Machine) -> None:
     assert shown[2:] == ["host.conf"], f"{LINK}, which was added, is gone or leads elsewhere"
     assert CHANGED_TEXT in machine.file(CHANGED).text, f"{CHANGED}, which was changed, is the build's again"
     assert not machine.file(REMOVED).exists, f"{REMOVED}, which was removed, is back"
+
+
+@pytest.mark.kola(timeout="15m", guide="10.2.2#upgrade", tags=["audit", "rpm-ostree"])
+@pytest.mark.machine(prepare=upgraded)
+def test_upgrade_keeps_packages(machine: Machine) -> None:
+    """A package that was layered is layered, and its files are there, after an upgrade."""
+    (now,) = [one for one in deployments(machine) if one.booted]
+    requested = (*now.local, *now.requested, *now.packages)
+    assert any(PROBE.name in one for one in requested), f"the upgrade forgot {PROBE.name}, which was layered"
+    found = machine.run(f"rpm -q {PROBE.name} && {PROBE.name}")
+    assert found.ok, (
+        f"{PROBE.name} is requested, and not there: {found.stdout.strip()} {found.stderr.strip()}"
+    )
 
 
 @pytest.mark.kola(timeout="15m", guide="9.4.2#permanent", tags=["audit", "rpm-ostree"])

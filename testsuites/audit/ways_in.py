@@ -49,6 +49,9 @@ _AT_TERMINALS = {"agetty", "login", "getty", "mingetty", "sulogin"}
 _HOST_KEY = re.compile(r"/etc/ssh/ssh_host_\w+_key\.pub")
 _CONFIG = "/run/ignition.json"
 """Ignition's config, readable for root only. Keys in it are expected."""
+_STARTS_LOGINS = re.compile(
+    r"^Exec\w*=.*/(sshd|dropbear|in\.telnetd|telnetd|rlogind|rshd|socat|ncat|nc)(\s|$)"
+)
 _LOGIN_SERVERS = {"dropbear", "telnetd", "in.telnetd", "rlogind", "rshd", "xinetd", "inetd"}
 
 
@@ -66,6 +69,27 @@ def sshd_settings(record: Record, distro: Distro) -> list[Finding]:
     return [
         Finding(rule, daemon, f"{says} for {_whom(policies)}", field)
         for (rule, daemon, says, field), policies in found.items()
+    ]
+
+
+_OF_THE_MACHINE = {"hostkey", "hostkeyagent", "port", "listenaddress", "pidfile", "addressfamily"}
+"""Settings with rules of their own, or of the daemon's arguments."""
+
+
+def sshd_as_shipped(record: Record) -> list[Finding]:
+    """Return every setting that sshd has otherwise than by the build's /usr/etc/ssh."""
+    shipped = record.settings("sshd-shipped")
+    policy = next((one for one in record.policies if one.user == "nobody"), None)
+    if len(shipped) < 10 or policy is None:
+        return []
+    return [
+        Finding(
+            "sshd is set as the build ships it",
+            key,
+            f"is {policy.value(key) or 'not set'}, not {next(iter(shipped.get(key, ())), 'set')}",
+        )
+        for key in sorted(shipped.keys() | policy.settings.keys())
+        if shipped.get(key) != policy.settings.get(key) and key not in _OF_THE_MACHINE
     ]
 
 
@@ -198,4 +222,8 @@ def sshd_sockets(record: Record) -> list[Finding]:
             found.append(Finding("sshd listens on port 22", where, "is an sshd, too"))
         if socket.process in _LOGIN_SERVERS:
             found.append(Finding("sshd is the only server of logins", where, f"is {socket.process}"))
+    for line in record.file_lines("unit-files"):
+        if _STARTS_LOGINS.search(line.text) and not line.file.startswith("/usr/lib/"):
+            says = f"says {line.text.strip()[:80]}"
+            found.append(Finding("sshd is the only server of logins", line.file, says))
     return found

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from harness.ignition import additions
 from harness.machine.machine import Machine
+from harness.services import Services
 from testsuites.containers import (
     ARCHIVE,
     IMAGE,
     Engine,
     cgroup_version,
     check_exec_and_logs,
+    check_names,
     check_network,
     check_resources,
     check_run,
@@ -21,6 +24,7 @@ from testsuites.containers import (
     check_workflow,
     prepared,
 )
+from testsuites.names import asking
 
 CONFIG = prepared(f"/usr/bin/docker import {ARCHIVE} {IMAGE}", needs="docker.service").merge(
     additions.unit("docker.service", enabled=True)
@@ -63,6 +67,12 @@ def test_workflow(machine: Machine) -> None:
 def test_network(machine: Machine) -> None:
     """A published port answers, containers reach each other, and without network there is none."""
     check_network(Engine(machine, "docker"))
+
+
+@pytest.mark.kola(name="docker.names")
+def test_names(services: Services, new_machine: Callable[..., Machine]) -> None:
+    """A container gets answers from the name server that its host asks."""
+    check_names(Engine(asking(services, new_machine), "docker"))
 
 
 @pytest.mark.kola(name="docker.volumes")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from harness.machine.machine import Machine
+from harness.services import Services
 from testsuites.containers import (
     ARCHIVE,
     IMAGE,
     Engine,
     cgroup_version,
     check_exec_and_logs,
+    check_names,
     check_network,
     check_published_port,
     check_resources,
@@ -21,6 +24,7 @@ from testsuites.containers import (
     check_workflow,
     imported_by_podman,
 )
+from testsuites.names import asking
 
 pytestmark = [
     pytest.mark.kola(tags=["podman", "containers"]),
@@ -51,6 +55,12 @@ def test_workflow(machine: Machine) -> None:
 def test_network(machine: Machine) -> None:
     """A published port answers, containers reach each other, and without network there is none."""
     check_network(Engine(machine, "podman"))
+
+
+@pytest.mark.kola(name="podman.names")
+def test_names(services: Services, new_machine: Callable[..., Machine]) -> None:
+    """A container gets answers from the name server that its host asks."""
+    check_names(Engine(asking(services, new_machine), "podman"))
 
 
 @pytest.mark.kola(name="podman.volumes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,23 @@ def test_mutants_caught_by_the_same_test_never_share_a_machine() -> None:
     assert [[one.name for one in group.mutants] for group in packed] == [["d"], ["a", "c"], ["b"]]
     assert packed[1].expected == {"x", "z"}
     assert packed[1].tests == ("a.*", "x", "z")
+
+
+def test_mutants_share_a_test_whose_message_tells_them_apart() -> None:
+    one, other = (replace(mutant(name, "x"), says={"x": f"/etc/{name}"}) for name in ("a", "b"))
+    (packed,) = groups([one, other])
+    assert packed.unsaid({"x": "/etc/a: is new\n/etc/b: is new"}) == []
+    assert packed.unsaid({"x": "/etc/a: is new"}) == ["b: x: /etc/b"]
+    assert len(groups([one, replace(other, says=one.says)])) == 2
+    assert len(groups([one, mutant("c", "x")])) == 2
+
+
+def test_words_of_a_message_belong_to_a_test_or_to_several(tmp_path: Path) -> None:
+    row = "caught_by: [a, {b: words}, {says: others, tests: [c, d]}]"
+    (tmp_path / "good.yaml").write_text(ENTRY.format(change="at_boot: 'true'", verdict=row))
+    (one,) = load(tmp_path)
+    assert one.caught_by == {"a", "b", "c", "d"}
+    assert one.says == {"b": "words", "c": "others", "d": "others"}
 
 
 def test_the_tests_that_catch_a_mutant_are_run() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
+
 import pytest
 from audit_samples import CANARY, COMMIT, ENTRY, SECTIONS, WANTS, bad, record
 
 from harness.artifact.distro import NESTOS
+from harness.ignition import IgnitionConfig
+from kola.facts.approvals import Approval
 from testsuites.audit import accounts, files, running, updates, ways_in
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import assert_none
@@ -50,20 +55,53 @@ def test_docker_is_found_by_every_road(line: str, instead: str) -> None:
     assert found.item == "docker.service"
 
 
-def test_what_the_config_writes_is_no_change() -> None:
-    sample = record(
-        add={
-            "files": [
-                "f 644 0 0 9 /etc/mine\t",
-                "f 644 0 0 9 /etc/systemd/system/mine.service.d/10.conf\t",
-                f"l 777 0 0 9 {WANTS}/mine.service\t/etc/systemd/system/mine.service",
-            ]
-        }
-    )
-    units = frozenset({"mine.service"})
-    configured = Configured(frozenset({"/etc/mine"}), units, units)
-    assert files.etc_differences(sample, NESTOS, configured) == []
-    assert running.enabled_units(sample, configured) == []
+CHANGES = record(
+    add={
+        "files": [
+            "f 644 0 0 9 /etc/kola-mine\t",
+            "f 644 0 0 9 /etc/systemd/system/kola-mine.service\t",
+            "f 644 0 0 9 /etc/systemd/system/chronyd.service.d/10-kola-mine.conf\t",
+            f"l 777 0 0 9 {WANTS}/kola-mine.service\t/etc/systemd/system/kola-mine.service",
+            "f 644 0 0 9 /etc/yours\t",
+            "f 644 0 0 9 /etc/systemd/system/yours.service\t",
+            f"l 777 0 0 9 {WANTS}/yours.service\t/etc/systemd/system/yours.service",
+        ]
+    }
+)
+CONFIG = {
+    "ignition": {"version": "3.3.0"},
+    "storage": {"files": [{"path": "/etc/kola-mine"}, {"path": "/etc/yours"}]},
+    "systemd": {
+        "units": [
+            {"name": "kola-mine.service", "enabled": True, "contents": "[Service]"},
+            {"name": "yours.service", "enabled": True, "contents": "[Service]"},
+            {"name": "chronyd.service", "dropins": [{"name": "10-kola-mine.conf", "contents": "[Service]"}]},
+        ]
+    },
+}
+
+
+def _changes(configured: Configured) -> set[str]:
+    found = files.etc_differences(CHANGES, NESTOS, configured)
+    found += [*running.enabled_units(CHANGES, configured), *running.unit_files(CHANGES, configured)]
+    return {finding.item for finding in found}
+
+
+def test_what_the_harness_writes_is_no_change_and_what_a_config_appends_is_one() -> None:
+    configured = Configured.of(IgnitionConfig.parse(json.dumps(CONFIG)))
+    yours = {"/etc/yours", "/etc/systemd/system/yours.service", "yours.service"}
+    assert _changes(configured) == yours
+    assert "kola-mine.service" in _changes(Configured())
+
+
+def test_what_the_sources_approve_is_no_change() -> None:
+    day = date(2025, 9, 1)
+    approvals = [
+        Approval("files", "/etc/*yours*", "a mirror", day),
+        Approval("enabled-units", "yours.service", "an agent", day),
+    ]
+    configured = Configured.of(IgnitionConfig.parse(json.dumps(CONFIG))).approved(approvals)
+    assert _changes(configured) == set()
 
 
 def test_one_restart_by_a_watchdog_is_a_starving_hosts() -> None:
@@ -90,8 +128,11 @@ def test_presets_of_etc_come_first_and_also_enables() -> None:
     link = f"l 777 0 0 9 {WANTS}/helper.service\t/usr/lib/systemd/system/helper.service"
     also = ["/usr/lib/systemd/system/sshd.service:Also=helper.service"]
     assert running.enabled_units(record(add={"files": [link], "install": also}), NOTHING) == []
-    ours = ["/etc/systemd/system-preset/10.preset:enable helper.service"]
-    assert running.enabled_units(record(add={"files": [link], "presets": ours}), NOTHING) == []
+    ours = "/etc/systemd/system-preset/10.preset"
+    digests = [f"{'4' * 64}  {place}{ours}" for place in ("", "/usr")]
+    added = {"files": [link], "presets": [f"{ours}:enable helper.service"]}
+    assert running.enabled_units(record(add=added | {"digests": digests}), NOTHING) == []
+    assert running.enabled_units(record(add=added), NOTHING) != []
 
 
 def test_an_upgrade_that_drops_an_argument_is_named() -> None:

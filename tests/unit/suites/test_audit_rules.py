@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from audit_samples import COMMIT, ENTRY, SECTIONS, UNITS, WANTS, bad, record
+from audit_samples import CANARY, COMMIT, ENTRY, SECTIONS, UNITS, WANTS, bad, record
 
 from harness.artifact.distro import NESTOS
-from testsuites.audit import accounts, booting, files, proofs, running, updates, ways_in
+from testsuites.audit import (
+    accounts,
+    booting,
+    clock,
+    files,
+    names,
+    programs,
+    proofs,
+    running,
+    updates,
+    ways_in,
+)
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
@@ -32,6 +43,12 @@ RULES: dict[str, Callable[[Record], list[Finding]]] = {
     "secrets": files.secrets,
     "etc": lambda record: files.etc_differences(record, NESTOS, NOTHING),
     "sshd": lambda record: ways_in.sshd_settings(record, NESTOS),
+    "sshd as shipped": ways_in.sshd_as_shipped,
+    "programs": programs.shadowed,
+    "unit files": lambda record: running.unit_files(record, NOTHING),
+    "names": names.resolvers,
+    "container names": names.of_containers,
+    "clock": clock.keeps_time,
     "exceptions": ways_in.sshd_exceptions,
     "keys": ways_in.authorized_keys,
     "key types": lambda record: ways_in.key_types(record, NESTOS),
@@ -115,7 +132,7 @@ def test_a_sound_system_has_no_findings(rule: str) -> None:
         ("etc", bad("files", "f 644 0 0 9 /usr/etc/gone\t"), "/etc/gone"),
         (
             "etc",
-            record(instead={"digests": [f"{'2' * 64}  /etc/profile", *SECTIONS["digests"][1:]]}),
+            record(instead={"digests": [f"{'2' * 64}  /etc/profile", *SECTIONS["digests"][2:]]}),
             "/etc/profile",
         ),
         (
@@ -155,6 +172,16 @@ def test_a_sound_system_has_no_findings(rule: str) -> None:
             "enabled",
             bad("files", "l 777 0 0 9 /run/systemd/system/timers.target.wants/x.timer\t/usr/lib/x.timer"),
             "x.timer",
+        ),
+        (
+            "enabled",
+            record(
+                add={
+                    "presets": ["/etc/systemd/system-preset/20-ignition.preset:enable evil.service"],
+                    "files": [f"l 777 0 0 9 {WANTS}/evil.service\t/etc/systemd/system/evil.service"],
+                }
+            ),
+            "evil.service",
         ),
         ("missing", bad("files", "l 777 0 0 9 /etc/systemd/system/sshd.service\t/dev/null"), "sshd.service"),
         (
@@ -357,6 +384,100 @@ def test_a_sound_system_has_no_findings(rule: str) -> None:
         ("tools", record(instead={"units": []}), "systemctl"),
         ("tools", record(instead={"capabilities": []}), "getcap"),
         ("tools", record(instead={"packages": []}), "rpm"),
+        ("tools", bad("globbed", "/etc/sudoers.d/.hidden"), "find"),
+        ("tools", bad("cat-accounts", "toor:x:0:0::/:/bin/sh"), "cat"),
+        (
+            "tools",
+            record(add={key: ["eve:x:1:1::/:/x"] for key in ("read-accounts", "cat-accounts")}),
+            "getent",
+        ),
+        ("tools", record(instead={"digests": [f"{'0' * 64}  {CANARY}/secret"]}), "sha256sum"),
+        ("tools", bad("read-sysctl", "fs/protected_symlinks = 0"), "sysctl"),
+        ("tools", record(instead={"sshd-canary": ["passwordauthentication no"]}), "sshd"),
+        ("tools", record(instead={"sudo": SECTIONS["sudo"][:3]}), "sudo"),
+        ("tools", record(instead={"manager": ["u 1"]}), "systemctl"),
+        ("tools", record(instead={"unix-sockets": []}), "ss"),
+        ("sshd as shipped", record(sshd={"nobody": {"maxauthtries": "100"}}), "maxauthtries"),
+        (
+            "sshd sockets",
+            bad("unit-files", "/etc/systemd/system/help@.service:ExecStart=-/usr/sbin/sshd -i -f /etc/x"),
+            "/etc/systemd/system/help@.service",
+        ),
+        (
+            "programs",
+            bad("files", "f 755 0 0 9 /var/usrlocal/bin/sudo\t"),
+            "/var/usrlocal/bin/sudo",
+        ),
+        (
+            "programs",
+            bad("files", "f 755 0 0 9 /var/usrlocal/lib/libc.so.6\t"),
+            "/var/usrlocal/lib/libc.so.6",
+        ),
+        ("programs", bad("files", "f 644 0 0 9 /var/home/nest/.bashrc\t"), "/var/home/nest/.bashrc"),
+        ("programs", bad("files", "f 644 0 0 9 /var/roothome/.ssh/rc\t"), "/var/roothome/.ssh/rc"),
+        (
+            "unit files",
+            bad("files", "f 644 0 0 9 /etc/systemd/system/system.slice.d/10.conf\t"),
+            "/etc/systemd/system/system.slice.d/10.conf",
+        ),
+        (
+            "unit files",
+            bad("files", "f 644 0 0 9 /run/systemd/system.conf.d/10.conf\t"),
+            "/run/systemd/system.conf.d/10.conf",
+        ),
+        (
+            "unit files",
+            bad("files", "f 644 0 0 9 /var/home/nest/.config/systemd/user/x.service\t"),
+            "/var/home/nest/.config/systemd/user/x.service",
+        ),
+        (
+            "jobs",
+            bad("files", "f 644 0 0 9 /var/usrlocal/share/dbus-1/system-services/x.service\t"),
+            "/var/usrlocal/share/dbus-1/system-services/x.service",
+        ),
+        ("jobs", bad("files", "f 644 0 0 9 /etc/modules-load.d/x.conf\t"), "/etc/modules-load.d/x.conf"),
+        (
+            "enabled",
+            bad(
+                "files",
+                "l 777 0 0 9 /etc/systemd/system/default.target\t/usr/lib/systemd/system/rescue.target",
+                "l 777 0 0 9 /usr/etc/systemd/system/default.target\t/usr/lib/multi-user.target",
+            ),
+            "rescue.target",
+        ),
+        ("secrets", bad("passwords", "/etc/default/x:MQTT_PASSWORD=hunter2"), "/etc/default/x"),
+        ("secrets", bad("passwords", "/etc/x.conf:proxy=http://me:secret@proxy/"), "/etc/x.conf"),
+        ("modes", bad("files", "f 640 0 1000 9 /etc/shadow\t"), "/etc/shadow"),
+        ("modes", bad("files", "f 644 0 0 9 /etc/ssh/ssh_host_rsa_key\t"), "/etc/ssh/ssh_host_rsa_key"),
+        ("modes", bad("files", "d 775 1000 1000 9 /var/home/nest\t"), "/var/home/nest"),
+        ("modes", bad("files", "d 700 0 0 9 /var/home/nest\t"), "/var/home/nest"),
+        ("modes", bad("files", "b 660 0 1000 0 /dev/sda\t"), "/dev/sda"),
+        ("programs", bad("files", "f 755 0 0 9 /var/lib/miner\t"), "/var/lib/miner"),
+        ("cmdline", bad("cmdline", "systemd.journald.max_level_store=err"), "/proc/cmdline"),
+        (
+            "entries",
+            bad("files", "f 644 0 0 11 /usr/lib/modules/6.6/vmlinuz\t"),
+            "ostree-1-nestos.conf",
+        ),
+        ("hosts", bad("hosts", "127.0.0.1 repo.openeuler.org"), "/etc/hosts"),
+        ("names", bad("names", "nameserver 192.0.2.53"), "/etc/resolv.conf"),
+        ("names", bad("names", "search vendor.example"), "/etc/resolv.conf"),
+        ("names", bad("names", "options attempts:1"), "/etc/resolv.conf"),
+        ("names", record(instead={"names": ["# nothing"]}), "/etc/resolv.conf"),
+        (
+            "container names",
+            bad("container-names", '/etc/containers/containers.conf:dns_servers = ["192.0.2.53"]'),
+            "/etc/containers/containers.conf",
+        ),
+        (
+            "clock",
+            bad("clock-config", "/etc/chrony/conf.d/x.conf:local stratum 1"),
+            "/etc/chrony/conf.d/x.conf",
+        ),
+        ("clock", record(instead={"clock-config": []}), "chronyd"),
+        ("clock", record(instead={"clock": ["7F7F0101,,1,0,0,0,0,0,0,0"]}), "chronyd"),
+        ("clock", bad("processes", "3 _chrony chronyd /usr/sbin/chronyd -x -F 1"), "chronyd"),
+        ("clock", record(instead={"cgroups": []}), "time service"),
     ],
 )
 def test_a_bad_item_is_found_and_named(rule: str, sample: Record, item: str) -> None:
