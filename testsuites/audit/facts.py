@@ -35,6 +35,7 @@ _ENABLING = re.compile(
 _PASSING_UNITS = re.compile(
     r"session-|user@|user-runtime-dir@|run-|systemd-(hostnamed|timedated|localed)|kola-"
 )
+_VERSION = re.compile(r"\b\d+[\w-]*(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<=/)\d+(?=/|$)|[0-9a-f]{8,}")
 _PHASE = re.compile(r"(?:(\d+)min )?([0-9.]+)(m?s) \((firmware|loader|kernel|initrd|userspace)\)")
 _VOLATILE_ARGUMENTS = ("BOOT_IMAGE=", "ostree=", "ignition.firstboot", "$ignition_firstboot")
@@ -105,7 +106,8 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         "boot-entries": {
             entry.file.rpartition("/")[2]: " ".join(
                 (
-                    f"{entry.fields.get('title', '')}, version {entry.fields.get('version', '')}:",
+                    f"{_VERSION.sub('VERSION', entry.fields.get('title', ''))}, "
+                    f"version {entry.fields.get('version', '')}:",
                     *(one for one in entry.options if not one.startswith(_VOLATILE_ARGUMENTS)),
                 )
             )

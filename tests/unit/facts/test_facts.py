@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from audit_samples import record
+from audit_samples import SECTIONS, record
 
 from harness.errors import ConfigError
 from kola.facts.approvals import load_approvals
@@ -26,6 +26,15 @@ def test_the_file_is_the_same_for_the_same_facts(tmp_path: Path) -> None:
     BEFORE.write(tmp_path / "facts.json.gz")
     assert Facts.read(tmp_path / "facts.json.gz") == BEFORE
     assert BEFORE.to_bytes() == Facts.read(tmp_path / "facts.json.gz").to_bytes()
+
+
+def test_the_title_of_a_boot_entry_has_another_version_in_each_build() -> None:
+    def entries(title: str) -> dict[str, str]:
+        lines = [line.replace("NestOS 1", title) for line in SECTIONS["entries"]]
+        return facts_of(record(instead={"entries": lines}))["boot-entries"]
+
+    assert entries("NestOS 12-REF.20250901.0") == entries("NestOS 12-REF.20250901.1")
+    assert entries("NestOS For Container 24.03.20250901.dev.0") != entries("NestOS 24.03.20250901.dev.0")
 
 
 def test_volatile_files_and_the_collectors_own_are_no_facts() -> None:
