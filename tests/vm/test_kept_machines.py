@@ -57,9 +57,9 @@ class Desk:
         return [json.loads(line) for line in self.kola("ps", "--json").splitlines()]
 
 
-@pytest.fixture(scope="module")
-def desk(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    desk = Desk(reference, tmp_path_factory.mktemp("state"))
+@pytest.fixture
+def desk(reference: Path, tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(reference, tmp_path / "state")
     yield desk
     desk.kola("stop", "--all")
     assert desk.ps() == []
@@ -126,6 +126,8 @@ def test_everything_that_is_done_with_a_kept_machine(desk: Desk, tmp_path: Path)
     with desk.terminal("ssh") as shell:
         shell.expect(PROMPT, seconds=60)
         shell.type("sleep 300\r")
+        # Before the shell reads on, the terminal's driver would take Ctrl-C and throw the typed line away.
+        desk.kola("ssh", "m1", "timeout 60 sh -c 'until pgrep -fx \"sleep 300\"; do sleep 0.2; done'")
         shell.type("\x03")
         shell.expect(PROMPT, seconds=60)
         shell.type("tty; exit 5\r")
