@@ -81,16 +81,18 @@ SIGNS = (
 class Trouble:
     """A pattern: a line that matches `regex` shows a failure. A `final` one ends the scenario.
 
-    Others are remembered; the first of them is reported as the cause of a later end.
+    Others are remembered; the first of them is reported as the cause of a later end of its stage, a `lasting`
+    one also of a later stage.
     """
 
     cause: str
     regex: re.Pattern[str]
     final: bool = False
+    lasting: bool = False
 
 
-def _trouble(cause: str, regex: str, *, final: bool = False) -> Trouble:
-    return Trouble(cause, re.compile(regex), final)
+def _trouble(cause: str, regex: str, *, final: bool = False, lasting: bool = False) -> Trouble:
+    return Trouble(cause, re.compile(regex), final, lasting)
 
 
 TROUBLES = (
@@ -113,10 +115,12 @@ TROUBLES = (
     _trouble("no-stream", r"The --stream is not currently supported"),
     _trouble("disk-too-small", r"decoding and writing image|No space left on device"),
     _trouble("fetch", r"Error fetching|Sleeping \d+s and retrying|fetching '[^']+'"),
+    # The kernel goes on, and finds no init a moment later.
+    _trouble("memory", r"Initramfs unpacking failed: write error", lasting=True),
     _trouble(
         "memory",
         r"Out of memory: Killed process|System is deadlocked on memory|Cannot allocate memory"
-        r"|Initramfs unpacking failed: write error|insufficient memory|at least \d+ [MG]iB of (?:RAM|memory)",
+        r"|insufficient memory|at least \d+ [MG]iB of (?:RAM|memory)",
     ),
     _trouble(
         "rootfs-mismatch",

@@ -179,7 +179,8 @@ class StageTracker:
         self._took.append(ended)
         self._took += [Timing(passed, 0.0, True) for passed in self._plan[self._at + 1 : later[0]]]
         self._at, self._began = later[0], now
-        self._cause = None
+        if self._cause is not None and not self._cause[0].lasting:
+            self._cause = None
         self._publish("stage", {"stage": str(ended.stage), "seconds": round(ended.seconds, 1)})
         self._changed.notify_all()
 

@@ -124,7 +124,6 @@ def test_the_cause_is_reported_and_not_the_end(clock: Clock) -> None:
         (["Error: cannot perform offline install; metadata missing", "Error: install failed"], "no-osmet"),
         (["Out of memory: Killed process 1 (systemd)", "Kernel panic - not syncing: x"], "memory"),
         (["Kernel panic - not syncing: System is deadlocked on memory"], "memory"),
-        (["Initramfs unpacking failed: write error", "Kernel panic - not syncing: VFS"], "memory"),
     ],
 )
 def test_signs_of_failure(clock: Clock, lines: list[str], name: str) -> None:
@@ -168,6 +167,17 @@ def test_a_fetch_that_is_tried_again_is_named_when_time_runs_out(clock: Clock) -
     clock.now += LIMITS[Stage.IMAGE_WRITTEN]
     with pytest.raises(StageTimeout, match="last trouble: Error fetching 'http://x/'"):
         tracker.wait(Stage.REBOOT)
+
+
+def test_too_little_memory_for_the_initramfs_shows_a_stage_later(clock: Clock) -> None:
+    tracker = StageTracker(clock=clock)
+    until = said.UNTIL_INSTALLING[: said.UNTIL_INSTALLING.index(said.INITRAMFS)]
+    unpacking = "[    1.164012] Initramfs unpacking failed: write error"
+    panic = "[    1.590528] Kernel panic - not syncing: No working init found."
+    tell(tracker, [*until, unpacking, said.INITRAMFS, panic], clock)
+    with pytest.raises(StageFailure, match="write error") as raised:
+        tracker.wait(Stage.LIVE_UP)
+    assert (raised.value.stage, raised.value.cause) == (Stage.INITRAMFS, "memory")
 
 
 def test_a_cause_belongs_to_its_stage(clock: Clock) -> None:
