@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from desk import Desk
 from fakes.checkout import Checkout
 from fakes.lab import Lab, open_descriptors
 from fakes.steering import FakeQemu
@@ -30,6 +31,23 @@ def lab(fake_qemu: FakeQemu, tmp_path: Path) -> Iterator[Lab]:
 def checkout(fake_qemu: FakeQemu, tmp_path: Path) -> Checkout:
     """A place to run `kola run` in."""
     return Checkout(fake_qemu, tmp_path / "checkout")
+
+
+@pytest.fixture(scope="module")
+def shared_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """One cache for all tests of a file, so that a template is made once."""
+    root = tmp_path_factory.mktemp("desk")
+    return Desk(Checkout(FakeQemu(root / "host"), root / "checkout"))
+
+
+@pytest.fixture
+def desk(shared_desk: Desk) -> Iterator[Desk]:
+    """Fails the test that leaves a process or a file behind once all machines are stopped."""
+    shared_desk.checkout.fake.plan()
+    yield shared_desk
+    shared_desk.stop_all()
+    assert shared_desk.ps() == []
+    assert shared_desk.left() == []
 
 
 def warm_up() -> None:

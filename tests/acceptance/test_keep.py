@@ -8,33 +8,13 @@ import signal
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from completing import words
 from desk import Desk
-from fakes.checkout import Checkout
-from fakes.steering import FakeQemu
 
 from harness.util.deadline import Deadline
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """One cache for all tests here, so that a template is made once."""
-    root = tmp_path_factory.mktemp("desk")
-    return Desk(Checkout(FakeQemu(root / "host"), root / "checkout"))
-
-
-@pytest.fixture
-def desk(shared: Desk) -> Iterator[Desk]:
-    """Fails the test that leaves a process or a file behind once all machines are stopped."""
-    shared.checkout.fake.plan()
-    yield shared
-    shared.stop_all()
-    assert shared.ps() == []
-    assert shared.left() == []
 
 
 def test_a_detached_machine_is_listed_entered_and_stopped(desk: Desk) -> None:

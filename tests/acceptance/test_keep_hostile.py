@@ -9,13 +9,10 @@ import signal
 import socket
 import subprocess
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from desk import Desk
-from fakes.checkout import Checkout
-from fakes.steering import FakeQemu
 
 from harness.util.deadline import Deadline
 
@@ -25,22 +22,6 @@ def test_breaks(machine):
     assert False, "as planned"
 """
 SLOW = [{"delay": 600.0}]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    root = tmp_path_factory.mktemp("desk")
-    return Desk(Checkout(FakeQemu(root / "host"), root / "checkout"))
-
-
-@pytest.fixture
-def desk(shared: Desk) -> Iterator[Desk]:
-    """Fails the test that leaves a process or a file behind once all machines are stopped."""
-    shared.checkout.fake.plan()
-    yield shared
-    shared.stop_all()
-    assert shared.ps() == []
-    assert shared.left() == []
 
 
 def started(desk: Desk) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from harness.machine.route import SshRoute
 from harness.machine.sessions import Access
 from harness.machine.ssh import AuthenticationRefused, ConnectionLost, SshConnection
 from harness.util.deadline import Deadline
+from harness.util.process import run_tool
 
 DIRECTORY = "/var/lib/libvirt/images"
 BRIDGE = "virbr0"
@@ -41,7 +41,7 @@ class Virsh:
 
     def __call__(self, *words: str, timeout: float = 300) -> str:
         """Return the command's standard output. Raises InfrastructureError when it fails."""
-        return _run(["virsh", "-q", "-c", self.uri, *words], timeout=timeout)
+        return run_tool(["virsh", "-q", "-c", self.uri, *words], timeout=timeout).decode(errors="replace")
 
     def names(self, *words: str) -> set[str]:
         return set(self(*words).split())
@@ -78,7 +78,11 @@ def files(virsh: Virsh, *sources: Path) -> Iterator[list[str]]:
         virsh("pool-start", pool)
         for source in sources:
             described = _VOLUME.format(name=source.name, size=source.stat().st_size)
-            _run(["virsh", "-q", "-c", virsh.uri, "vol-create", pool, "/dev/stdin"], input=described)
+            run_tool(
+                ["virsh", "-q", "-c", virsh.uri, "vol-create", pool, "/dev/stdin"],
+                timeout=300,
+                input=described.encode(),
+            )
             names.append(source.name)
             virsh("vol-upload", "--pool", pool, source.name, str(source), timeout=3600)
         virsh("pool-refresh", pool)
@@ -120,7 +124,7 @@ def machine(virsh: Virsh, *, image: str, ignition: str, virt_type: str) -> Itera
     with ExitStack() as owned:
         owned.callback(_remove_pools, virsh, pools)
         owned.callback(_remove, virsh, name)
-        _run(command, timeout=600)
+        run_tool(command, timeout=600)
         yield name
 
 
@@ -184,25 +188,3 @@ def _remove_pools(virsh: Virsh, before: set[str]) -> None:
         for word in ("pool-destroy", "pool-undefine"):
             with contextlib.suppress(InfrastructureError):
                 virsh(word, pool)
-
-
-def _run(command: list[str], *, timeout: float = 300, input: str | None = None) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-            input=input,
-        )
-    except subprocess.TimeoutExpired:
-        raise InfrastructureError(
-            f"{command[0]} did not end in {timeout:.0f} s", cause="host-tool-timeout"
-        ) from None
-    if done.returncode != 0:
-        raise InfrastructureError(
-            f"{' '.join(command)} failed", cause="host-tool-failed", evidence=done.stderr.strip()[-2000:]
-        )
-    return done.stdout

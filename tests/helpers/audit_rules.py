@@ -1,0 +1,78 @@
+"""The rules of the audits by short names, each as a function of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from audit_samples import COMMIT
+
+from harness.artifact.distro import NESTOS
+from testsuites.audit import (
+    accounts,
+    booting,
+    clock,
+    files,
+    names,
+    programs,
+    proofs,
+    running,
+    updates,
+    ways_in,
+)
+from testsuites.audit.configured import Configured
+from testsuites.audit.finding import Finding
+from testsuites.audit.record import Record
+
+NOTHING = Configured()
+RULES: dict[str, Callable[[Record], list[Finding]]] = {
+    "tools": proofs.broken_tools,
+    "uids": lambda record: accounts.second_uid0(record, NESTOS),
+    "added accounts": lambda record: accounts.added_accounts(record, NESTOS, NOTHING),
+    "hosts": files.foreign_hosts,
+    "passwords": accounts.passwords,
+    "shells": lambda record: accounts.shells(record, NESTOS),
+    "memberships": lambda record: accounts.memberships(record, NESTOS),
+    "sudo": lambda record: accounts.sudo_rights(record, NESTOS),
+    "polkit": accounts.polkit_rules,
+    "subids": lambda record: accounts.subordinate_ids(record, NESTOS),
+    "setuid": lambda record: accounts.setuid_files(record, NESTOS),
+    "login stack": accounts.login_stack,
+    "modes": files.world_writable,
+    "jobs": files.planted_jobs,
+    "secrets": files.secrets,
+    "etc": lambda record: files.etc_differences(record, NESTOS, NOTHING),
+    "sshd": lambda record: ways_in.sshd_settings(record, NESTOS),
+    "sshd as shipped": ways_in.sshd_as_shipped,
+    "programs": programs.shadowed,
+    "unit files": lambda record: running.unit_files(record, NOTHING),
+    "names": names.resolvers,
+    "container names": names.of_containers,
+    "clock": clock.keeps_time,
+    "exceptions": ways_in.sshd_exceptions,
+    "keys": ways_in.authorized_keys,
+    "key types": lambda record: ways_in.key_types(record, NESTOS),
+    "consoles": lambda record: ways_in.consoles(record, NESTOS.consoles),
+    "sshd sockets": ways_in.sshd_sockets,
+    "enabled": lambda record: running.enabled_units(record, NOTHING),
+    "missing": lambda record: running.missing_units(record, NOTHING),
+    "engines": lambda record: running.container_engines(record, NESTOS),
+    "unwell": running.unwell_units,
+    "online": running.waits_for_network,
+    "listeners": lambda record: running.listeners(record, NESTOS),
+    "cmdline": lambda record: booting.command_line(record, NESTOS),
+    "entries": lambda record: booting.boot_entries(record, NESTOS),
+    "mounts": booting.mounts,
+    "sysctl": booting.kernel_settings,
+    "journal": booting.journal_settings,
+    "remotes": lambda record: updates.remotes(record, NESTOS),
+    "origins": lambda record: updates.origins(record, NESTOS, commit=COMMIT),
+    "os-release": lambda record: updates.os_release(record, NESTOS, "1.0"),
+    "usr": files.committed,
+    "commit": files.commit_is_whole,
+    "commit's list": proofs.broken_commit,
+}
+
+
+def items(rule: str, sample: Record) -> set[str]:
+    """Return the items that the rule's findings name."""
+    return {finding.item for finding in RULES[rule](sample)}

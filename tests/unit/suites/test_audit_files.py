@@ -1,0 +1,107 @@
+"""Rules about files, contents and origin: each finds its bad item and names it."""
+
+from __future__ import annotations
+
+import pytest
+from audit_rules import items
+from audit_samples import COMMIT, SECTIONS, bad, record
+
+from testsuites.audit.record import Record
+
+
+@pytest.mark.parametrize(
+    ("rule", "sample", "item"),
+    [
+        ("hosts", bad("hosts", "203.0.113.9 repo.openeuler.org"), "/etc/hosts"),
+        ("modes", bad("files", "f 644 1000 0 9 /etc/passwd\t"), "/etc/passwd"),
+        ("modes", bad("files", "b 666 0 0 0 /dev/vda\t"), "/dev/vda"),
+        ("modes", bad("files", "d 777 0 0 0 /run/drop\t"), "/run/drop"),
+        ("modes", bad("files", "f 666 0 0 9 /etc/motd\t"), "/etc/motd"),
+        ("modes", bad("files", "d 777 0 0 9 /var/lib/drop\t"), "/var/lib/drop"),
+        ("modes", bad("files", "b 660 0 0 9 /var/lib/sda\t"), "/var/lib/sda"),
+        ("modes", bad("files", "f 644 4711 0 9 /var/lib/orphan\t"), "/var/lib/orphan"),
+        ("modes", bad("files", "f 644 0 0 9 /etc/gshadow\t"), "/etc/gshadow"),
+        ("jobs", bad("files", "f 644 0 0 9 /etc/cron.d/evil\t"), "/etc/cron.d/evil"),
+        (
+            "jobs",
+            bad("files", "f 755 0 0 9 /etc/systemd/system-generators/evil\t"),
+            "/etc/systemd/system-generators/evil",
+        ),
+        ("secrets", bad("secrets", "/etc/pki/key.pem:-----BEGIN RSA PRIVATE KEY-----"), "/etc/pki/key.pem"),
+        ("secrets", bad("files", "f 600 0 0 9 /var/roothome/.netrc\t"), "/var/roothome/.netrc"),
+        ("etc", bad("files", "f 644 0 0 9 /etc/added\t"), "/etc/added"),
+        ("etc", bad("files", "f 644 0 0 9 /usr/etc/gone\t"), "/etc/gone"),
+        (
+            "etc",
+            record(instead={"digests": [f"{'2' * 64}  /etc/profile", *SECTIONS["digests"][2:]]}),
+            "/etc/profile",
+        ),
+        ("remotes", bad("remotes", '/etc/ostree/remotes.d/x.conf:[remote "evil"]'), "evil"),
+        (
+            "remotes",
+            record(
+                instead={
+                    "remotes": [
+                        '/etc/ostree/remotes.d/o.conf:[remote "openEuler"]',
+                        "/etc/ostree/remotes.d/o.conf:url=http://evil",
+                        *SECTIONS["remotes"][2:],
+                    ]
+                }
+            ),
+            "openEuler",
+        ),
+        ("origins", bad("ostree-status", f"  nestos {'b' * 64}.0"), "ostree admin status"),
+        ("origins", record(instead={"ostree-status": [f"* nestos {'b' * 64}.0"]}), "b" * 12),
+        ("origins", bad("origins", "/ostree/deploy/nestos/deploy/x.0.origin:refspec=evil:x"), "x.0.origin"),
+        ("origins", bad("ostree-status", "    Pinned: yes"), "ostree admin status"),
+        (
+            "os-release",
+            record(instead={"os-release": ["OSTREE_VERSION=1.0", "ID=evil"]}),
+            "ID and VARIANT_ID",
+        ),
+        ("usr", bad("files", "f 755 0 0 9 /usr/bin/evil\t"), "/usr/bin/evil"),
+        ("usr", bad("committed", f"-00755 0 0 9 {'d' * 64} /usr/bin/gone"), "/usr/bin/gone"),
+        ("usr", bad("files", "f 6755 0 0 200 /usr/bin/rpm\t"), "/usr/bin/rpm"),
+        ("usr", bad("files", "f 755 0 0 201 /usr/bin/rpm\t"), "/usr/bin/rpm"),
+        ("commit", record(instead={"commit": [f"{COMMIT} {'b' * 64}"]}), COMMIT[:12]),
+        ("commit's list", record(instead={"committed": []}), "ostree"),
+        ("jobs", bad("files", "f 755 0 0 9 /etc/udev/rules.d/99.rules\t"), "/etc/udev/rules.d/99.rules"),
+        (
+            "jobs",
+            bad("files", "f 755 0 0 9 /etc/systemd/system-shutdown/evil\t"),
+            "/etc/systemd/system-shutdown/evil",
+        ),
+        ("secrets", bad("files", "f 600 0 0 9 /var/roothome/.ssh/id_rsa\t"), "/var/roothome/.ssh/id_rsa"),
+        ("secrets", bad("secrets", "/etc/token:ghp_0123456789"), "/etc/token"),
+        ("os-release", record(instead={"os-release": ["OSTREE_VERSION=2.0"]}), "OSTREE_VERSION"),
+        (
+            "programs",
+            bad("files", "f 755 0 0 9 /var/usrlocal/bin/sudo\t"),
+            "/var/usrlocal/bin/sudo",
+        ),
+        (
+            "programs",
+            bad("files", "f 755 0 0 9 /var/usrlocal/lib/libc.so.6\t"),
+            "/var/usrlocal/lib/libc.so.6",
+        ),
+        ("programs", bad("files", "f 644 0 0 9 /var/home/nest/.bashrc\t"), "/var/home/nest/.bashrc"),
+        ("programs", bad("files", "f 644 0 0 9 /var/roothome/.ssh/rc\t"), "/var/roothome/.ssh/rc"),
+        (
+            "jobs",
+            bad("files", "f 644 0 0 9 /var/usrlocal/share/dbus-1/system-services/x.service\t"),
+            "/var/usrlocal/share/dbus-1/system-services/x.service",
+        ),
+        ("jobs", bad("files", "f 644 0 0 9 /etc/modules-load.d/x.conf\t"), "/etc/modules-load.d/x.conf"),
+        ("secrets", bad("passwords", "/etc/default/x:MQTT_PASSWORD=hunter2"), "/etc/default/x"),
+        ("secrets", bad("passwords", "/etc/x.conf:proxy=http://me:secret@proxy/"), "/etc/x.conf"),
+        ("modes", bad("files", "f 640 0 1000 9 /etc/shadow\t"), "/etc/shadow"),
+        ("modes", bad("files", "f 644 0 0 9 /etc/ssh/ssh_host_rsa_key\t"), "/etc/ssh/ssh_host_rsa_key"),
+        ("modes", bad("files", "d 775 1000 1000 9 /var/home/nest\t"), "/var/home/nest"),
+        ("modes", bad("files", "d 700 0 0 9 /var/home/nest\t"), "/var/home/nest"),
+        ("modes", bad("files", "b 660 0 1000 0 /dev/sda\t"), "/dev/sda"),
+        ("programs", bad("files", "f 755 0 0 9 /var/lib/miner\t"), "/var/lib/miner"),
+        ("hosts", bad("hosts", "127.0.0.1 repo.openeuler.org"), "/etc/hosts"),
+    ],
+)
+def test_a_bad_item_is_found_and_named(rule: str, sample: Record, item: str) -> None:
+    assert item in items(rule, sample)

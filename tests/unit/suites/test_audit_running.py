@@ -1,0 +1,232 @@
+"""Rules about what runs and boots: each finds its bad item and names it."""
+
+from __future__ import annotations
+
+import pytest
+from audit_rules import items
+from audit_samples import ENTRY, SECTIONS, UNITS, WANTS, bad, record
+
+from testsuites.audit.record import Record
+
+
+@pytest.mark.parametrize(
+    ("rule", "sample", "item"),
+    [
+        ("enabled", bad("programs", "/proc/99 /var/tmp/miner"), "/var/tmp/miner"),
+        (
+            "enabled",
+            bad("files", f"l 777 0 0 9 {WANTS}/docker.service\t{UNITS}/docker.service"),
+            "docker.service",
+        ),
+        (
+            "enabled",
+            bad("files", f"l 777 0 0 9 /etc/systemd/system/alias.service\t{UNITS}/docker.service"),
+            "docker.service",
+        ),
+        (
+            "enabled",
+            bad("files", "l 777 0 0 9 /run/systemd/system/timers.target.wants/x.timer\t/usr/lib/x.timer"),
+            "x.timer",
+        ),
+        (
+            "enabled",
+            record(
+                add={
+                    "presets": ["/etc/systemd/system-preset/20-ignition.preset:enable evil.service"],
+                    "files": [f"l 777 0 0 9 {WANTS}/evil.service\t/etc/systemd/system/evil.service"],
+                }
+            ),
+            "evil.service",
+        ),
+        ("missing", bad("files", "l 777 0 0 9 /etc/systemd/system/sshd.service\t/dev/null"), "sshd.service"),
+        (
+            "missing",
+            record(
+                add={
+                    "presets": ["/usr/lib/systemd/system-preset/10.preset:enable chronyd.service"],
+                    "install": ["/usr/lib/systemd/system/chronyd.service:WantedBy=multi-user.target"],
+                }
+            ),
+            "chronyd.service",
+        ),
+        ("engines", bad("processes", "77 root dockerd /usr/bin/dockerd"), "dockerd"),
+        ("engines", bad("unix-sockets", "u_str LISTEN 0 1 /run/docker.sock 11 * 0"), "docker.sock"),
+        ("online", record(instead={"wait-online": []}), "network-online.target"),
+        (
+            "online",
+            record(
+                instead={
+                    "wait-online": [
+                        line.replace("nm-online", "true") if line.startswith("ExecStart") else line
+                        for line in SECTIONS["wait-online"]
+                    ]
+                }
+            ),
+            "NetworkManager-wait-online.service",
+        ),
+        ("unwell", bad("units", "bad.service loaded failed failed Bad"), "bad.service"),
+        ("unwell", bad("user-units", "nest: bad.service loaded failed failed Bad"), "bad.service of nest"),
+        ("unwell", bad("units", "slow.service loaded activating auto-restart Slow"), "slow.service"),
+        ("unwell", bad("units", "never.service loaded activating start Never"), "never.service"),
+        ("unwell", bad("jobs", "12 never.service start waiting"), "never.service"),
+        ("unwell", bad("services", "Id=loop.service", "NRestarts=2"), "loop.service"),
+        (
+            "listeners",
+            bad("sockets", 'tcp LISTEN 0 1 127.0.0.1:8080 *:* users:(("nc",pid=1,fd=3))'),
+            "tcp 127.0.0.1:8080",
+        ),
+        (
+            "listeners",
+            bad("sockets", 'tcp LISTEN 0 1 [::]:22 *:* users:(("dropbear",pid=1,fd=3))'),
+            "tcp :::22",
+        ),
+        ("listeners", bad("vsock", 'v_str LISTEN 0 1 *:22 *:* users:(("sshd",pid=1,fd=3))'), "vsock *:22"),
+        ("cmdline", bad("cmdline", "mitigations=off"), "/proc/cmdline"),
+        ("cmdline", bad("cmdline", "systemd.debug-shell"), "/proc/cmdline"),
+        ("cmdline", record(instead={"cmdline": ["root=/dev/vda4 rw"]}), "/proc/cmdline"),
+        (
+            "entries",
+            bad("entries", f"{ENTRY}:title NestOS 0", f"{ENTRY}:options root=/dev/vda4 rw"),
+            "ostree-2-nestos.conf",
+        ),
+        ("mounts", bad("mounts", "9 1 254:4 /x /usr/bin/sudo rw - xfs /dev/vda4 rw"), "/usr/bin/sudo"),
+        ("mounts", record(instead={"mounts": SECTIONS["mounts"][:-1]}), "/boot"),
+        ("mounts", bad("mounts", "9 1 0:9 / /var rw - tmpfs tmpfs rw"), "/var"),
+        ("mounts", bad("mounts", "9 1 254:3 / /boot rw - ext4 /dev/vda3 rw"), "/boot"),
+        ("sysctl", bad("sysctl", "fs.protected_symlinks = 0"), "fs.protected_symlinks"),
+        ("sysctl", bad("sysctl", "net.ipv4.ip_forward = 1"), "net.ipv4.ip_forward"),
+        ("sysctl", bad("sysctl", "kernel.core_pattern = core"), "kernel.core_pattern"),
+        (
+            "journal",
+            bad("journald", "/etc/systemd/journald.conf.d/99.conf:MaxLevelStore=warning"),
+            "MaxLevelStore",
+        ),
+        (
+            "enabled",
+            bad("files", "l 777 0 0 9 /run/systemd/generator/multi-user.target.wants/evil.service\t/x"),
+            "evil.service",
+        ),
+        (
+            "enabled",
+            bad("files", "l 777 0 0 9 /etc/systemd/user/default.target.wants/evil.service\t/x"),
+            "evil.service",
+        ),
+        ("enabled", bad("files", "f 644 0 0 0 /var/lib/systemd/linger/nest\t"), "nest"),
+        (
+            "enabled",
+            bad(
+                "services", "Id=run-1.service", "ActiveState=active", "FragmentPath=/run/systemd/transient/x"
+            ),
+            "run-1.service",
+        ),
+        (
+            "engines",
+            bad("user-units", "nest: podman.socket loaded active listening x"),
+            "podman.socket of nest",
+        ),
+        (
+            "engines",
+            bad("files", "f 644 0 0 9 /etc/containers/systemd/evil.container\t"),
+            "/etc/containers/systemd/evil.container",
+        ),
+        (
+            "engines",
+            bad("unit-files", "/etc/systemd/system/evil.service:ExecStart=/usr/bin/dockerd"),
+            "/etc/systemd/system/evil.service",
+        ),
+        (
+            "listeners",
+            record(
+                add={
+                    "services": [
+                        "Id=evil.socket",
+                        "FragmentPath=/etc/systemd/system/evil.socket",
+                        "Listen=/run/evil (Stream)",
+                    ],
+                    "unix-sockets": ['u_str LISTEN 0 1 /run/evil 12 * 0 users:(("systemd",pid=1,fd=9))'],
+                }
+            ),
+            "/run/evil",
+        ),
+        (
+            "entries",
+            record(
+                add={
+                    "ostree-status": [f"  nestos {'b' * 64}.0"],
+                    "bootlinks": [f"/new /sysroot/ostree/deploy/nestos/deploy/{'b' * 64}.0"],
+                    "entries": [
+                        f"{ENTRY}:title NestOS 2 (ostree:0)",
+                        f"{ENTRY}:version 2",
+                        f"{ENTRY}:options root=/dev/vda4 rw ostree=/new",
+                    ],
+                }
+            ),
+            "ostree-2-nestos.conf",
+        ),
+        ("entries", bad("grubenv", "/boot/grub2/grubenv:kernelopts=init=/bin/sh"), "/boot/grub2/grubenv"),
+        ("entries", bad("files", "f 644 0 0 9 /boot/grub2/custom.cfg\t"), "/boot/grub2/custom.cfg"),
+        ("mounts", bad("mounts", "9 1 0:9 / /dev/shm rw - tmpfs tmpfs rw"), "/dev/shm"),
+        ("sysctl", bad("sysctl", "kernel.tainted = 12288"), "kernel.tainted"),
+        ("sysctl", bad("sysctl", "kernel.modprobe = /tmp/x"), "kernel.modprobe"),
+        (
+            "journal",
+            bad("unit-files", "/etc/systemd/system/sshd.service.d/1.conf:LogLevelMax=err"),
+            "/etc/systemd/system/sshd.service.d/1.conf",
+        ),
+        (
+            "journal",
+            bad("journald", "/etc/systemd/journald.conf.d/9.conf:RateLimitBurst=10"),
+            "RateLimitBurst",
+        ),
+        (
+            "unit files",
+            bad("files", "f 644 0 0 9 /etc/systemd/system/system.slice.d/10.conf\t"),
+            "/etc/systemd/system/system.slice.d/10.conf",
+        ),
+        (
+            "unit files",
+            bad("files", "f 644 0 0 9 /run/systemd/system.conf.d/10.conf\t"),
+            "/run/systemd/system.conf.d/10.conf",
+        ),
+        (
+            "unit files",
+            bad("files", "f 644 0 0 9 /var/home/nest/.config/systemd/user/x.service\t"),
+            "/var/home/nest/.config/systemd/user/x.service",
+        ),
+        (
+            "enabled",
+            bad(
+                "files",
+                "l 777 0 0 9 /etc/systemd/system/default.target\t/usr/lib/systemd/system/rescue.target",
+                "l 777 0 0 9 /usr/etc/systemd/system/default.target\t/usr/lib/multi-user.target",
+            ),
+            "rescue.target",
+        ),
+        ("cmdline", bad("cmdline", "systemd.journald.max_level_store=err"), "/proc/cmdline"),
+        (
+            "entries",
+            bad("files", "f 644 0 0 11 /usr/lib/modules/6.6/vmlinuz\t"),
+            "ostree-1-nestos.conf",
+        ),
+        ("names", bad("names", "nameserver 192.0.2.53"), "/etc/resolv.conf"),
+        ("names", bad("names", "search vendor.example"), "/etc/resolv.conf"),
+        ("names", bad("names", "options attempts:1"), "/etc/resolv.conf"),
+        ("names", record(instead={"names": ["# nothing"]}), "/etc/resolv.conf"),
+        (
+            "container names",
+            bad("container-names", '/etc/containers/containers.conf:dns_servers = ["192.0.2.53"]'),
+            "/etc/containers/containers.conf",
+        ),
+        (
+            "clock",
+            bad("clock-config", "/etc/chrony/conf.d/x.conf:local stratum 1"),
+            "/etc/chrony/conf.d/x.conf",
+        ),
+        ("clock", record(instead={"clock-config": []}), "chronyd"),
+        ("clock", record(instead={"clock": ["7F7F0101,,1,0,0,0,0,0,0,0"]}), "chronyd"),
+        ("clock", bad("processes", "3 _chrony chronyd /usr/sbin/chronyd -x -F 1"), "chronyd"),
+        ("clock", record(instead={"cgroups": []}), "time service"),
+    ],
+)
+def test_a_bad_item_is_found_and_named(rule: str, sample: Record, item: str) -> None:
+    assert item in items(rule, sample)
