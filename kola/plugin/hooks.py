@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -61,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
             take_over(config)
             config.stash[PLAN] = RunPlan.from_json(json.loads(workerinput["kola"]))
             _know_tests(config)
+            _end_by_signals(config, Termination([signal.SIGINT], tell=False))
         return
     handed = getattr(config.option, "kola_resolved", None)
     if handed is None and not _wanted(config):
@@ -74,8 +76,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not handed.dry:
         require_xdist_internals(config)
         config.pluginmanager.register(Recorder(config, handed), "kola-recorder")
-        config.pluginmanager.register(Termination(), "kola-termination")
+        _end_by_signals(config, Termination())
     _know_tests(config)
+
+
+def _end_by_signals(config: pytest.Config, termination: Termination) -> None:
+    config.pluginmanager.register(termination, "kola-termination")
+    config.add_cleanup(termination.restore)
 
 
 def require_xdist_internals(config: pytest.Config) -> None:

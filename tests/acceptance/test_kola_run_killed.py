@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 from fakes.checkout import Checkout
@@ -95,3 +96,16 @@ def test_a_second_ctrl_c_does_not_cost_the_report(checkout: Checkout) -> None:
     assert "Traceback" not in stdout + stderr
     assert json.loads(written.read_text())["result"] == "FAIL"
     assert "2 chosen tests never ran" in stdout + stderr
+
+
+def test_a_finger_that_stays_on_ctrl_c_changes_nothing(checkout: Checkout) -> None:
+    running = started(checkout)
+    while running.poll() is None:
+        os.killpg(running.pid, signal.SIGINT)
+        time.sleep(0.02)
+    stdout, stderr = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "Traceback" not in stdout + stderr
+    assert "2 chosen tests never ran" in stdout + stderr
+    assert json.loads((checkout.output / "reports/report.json").read_text())["result"] == "FAIL"
+    assert checkout.fake.left_behind(patience=2) == []
