@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 from fakes.steering import FakeQemu
 
 from harness.reference import ensure, live
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and have commands under test hear it, also where a shell's `&` had it ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
