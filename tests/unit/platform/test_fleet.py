@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
-from fleets import StandInHost, fleet
+from fleets import StandInHost, fleet, fleet_of
 
 from harness.errors import ConfigError
 from harness.platform import fleet as module
@@ -75,6 +77,36 @@ def test_an_attempt_that_takes_long_counts_as_failed(monkeypatch: pytest.MonkeyP
     assert pool.over == "the machines' host is lost: gone"
     answer.set()
     settle()
+
+
+def eventually(state: Callable[[], bool]) -> bool:
+    limit = time.monotonic() + 30
+    while not state() and time.monotonic() < limit:
+        time.sleep(0.005)
+    return state()
+
+
+def test_a_fleet_that_is_watched_notices_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    a, told = StandInHost(), list[str]()
+    pool = fleet(a=a, b=StandInHost())
+    pool._tell = told.append
+    pool.watch()
+    a.lost = "silent"
+    assert eventually(lambda: told == ["host a is lost: silent"])
+    a.lost = ""
+    assert eventually(lambda: told[1:] == ["host a is back"])
+    pool.close()
+    (watcher,) = [thread for thread in threading.enumerate() if thread.name == "hosts"]
+    watcher.join(30)
+    a.lost = "silent again"
+    assert len(told) == 2
+
+
+def test_the_host_of_the_platform_qemu_is_not_watched() -> None:
+    fleet_of(StandInHost()).watch()
+    assert "hosts" not in [thread.name for thread in threading.enumerate()]
 
 
 class Checked(StandInHost):
