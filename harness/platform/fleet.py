@@ -121,18 +121,27 @@ class Fleet:
             self._lost[member.key] = _Loss(reason)
             self._tell(f"host {member.name} is lost: {reason}" if member.name else reason)
 
-    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
-        """Have the image on all hosts, at once. A host that does not take it is lost."""
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> tuple[Member, ...]:
+        """Have the image on all hosts, at once, and return the hosts that have it.
 
-        def send(member: Member) -> None:
+        Hosts that do not take it are told by name. Raises InfrastructureError when none takes it.
+        """
+
+        def send(member: Member) -> InfrastructureError | None:
             try:
                 member.platform.prepare(image, tell)
             except InfrastructureError as error:
-                self.lose(member, str(error))
+                return error
+            return None
 
-        members = self.usable()
-        with ThreadPoolExecutor(max(1, len(members))) as pool:
-            list(pool.map(send, members))
+        with ThreadPoolExecutor(len(self.members)) as pool:
+            answers = list(zip(self.members, pool.map(send, self.members), strict=True))
+        refused = [(member, error) for member, error in answers if error is not None]
+        if len(refused) == len(answers):
+            raise refused[0][1]
+        for member, error in refused:
+            tell(f"host {member.name}: {error}; the run goes on without it")
+        return tuple(member for member, error in answers if error is None)
 
     @property
     def over(self) -> str:

@@ -46,7 +46,7 @@ PermitRootLogin prohibit-password
 class Daemon:
     """A running daemon: its directory, URI, and the process above it that reaps and ends everything below.
 
-    `ssh` is the way to its host, if that is not this one.
+    `ssh` is the way to its host, if that is not this one, whose network namespace is `network`.
     """
 
     directory: Path
@@ -54,6 +54,7 @@ class Daemon:
     reaper: subprocess.Popen[bytes]
     environment: dict[str, str]
     ssh: str = ""
+    network: str = ""
 
     @property
     def pid(self) -> int:
@@ -68,6 +69,18 @@ class Daemon:
 
     def domains(self) -> list[str]:
         return self.virsh("list", "--all", "--name").split()
+
+    def unplug(self) -> None:
+        """Take the link of its host down. The daemon and its machines live on."""
+        self._link("down")
+
+    def plug(self) -> None:
+        """Have the link of its host up again."""
+        self._link("up")
+
+    def _link(self, state: str) -> None:
+        words = ["ip", "-n", self.network, "link", "set", f"{self.network}b", state]
+        subprocess.run(words, check=True)
 
     def kill(self, sign: int = signal.SIGKILL) -> None:
         """Send a signal to the daemon alone, not to its machines."""
@@ -138,7 +151,7 @@ def far_daemon(directory: Path, number: int, *, ssh: bool) -> Iterator[Daemon]:
             daemon = owned.enter_context(system_daemon(directory, config=config, words=words, inside=inside))
             key = owned.enter_context(_sshd(directory, address, inside))
             query = f"keyfile={key}&no_verify=1"
-            daemon.ssh = f"ssh://root@{address}?{query}"
+            daemon.ssh, daemon.network = f"ssh://root@{address}?{query}", name
             socket = directory / "sock/libvirt-sock"
             by_ssh = f"qemu+ssh://root@{address}/system?{query}&no_tty=1&socket={socket}"
             daemon.uri = by_ssh if ssh else f"qemu+tcp://{address}/system"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fleets import StandInHost, fleet, fleet_of
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, InfrastructureError
+from harness.machine.boot import DiskImage
 from harness.platform import fleet as module
 from harness.platform.base import Missing
 from harness.platform.choose import require_hosts
@@ -114,6 +116,26 @@ class Checked(StandInHost):
 
     def check_host(self) -> list[Missing]:
         return list(self.missing)
+
+
+class Taking(StandInHost):
+    refuses_image: str = ""
+
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
+        if self.refuses_image:
+            raise InfrastructureError(self.refuses_image, cause="libvirt-refused")
+
+
+def test_a_host_that_does_not_take_the_image_is_named_and_the_run_goes_on() -> None:
+    a, b, told = Taking(), Taking(), list[str]()
+    pool, image = fleet(a=a, b=b), DiskImage(Path("/image"))
+    assert len(pool.prepare(image, told.append)) == 2
+    a.refuses_image = "no space left"
+    assert [member.name for member in pool.prepare(image, told.append)] == ["b"]
+    assert told == ["host a: no space left; the run goes on without it"]
+    b.refuses_image = "no space left there"
+    with pytest.raises(InfrastructureError, match="no space left"):
+        pool.prepare(image, told.append)
 
 
 def test_hosts_that_cannot_be_used_are_named_and_the_run_goes_on() -> None:
