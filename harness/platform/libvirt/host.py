@@ -151,6 +151,8 @@ class LibvirtHost:
                 return reason
         if not self.local:
             reason = remote.obstacle(spec, self.domain_capabilities)
+            if not reason and is_session(self.uri):
+                reason = remote.too_long(self.entry.directory)
             if reason:
                 return reason
         may_spawn = not spec.reachable.forwards or self.proof.may_spawn

@@ -66,6 +66,12 @@ class Store:
                     return self._handle.storagePoolLookupByName(POOL)
                 raise
 
+    @property
+    def directory(self) -> str:
+        """The pool's directory, which another run may have chosen. Raises InfrastructureError."""
+        with translated(f"opening the storage pool {POOL}"):
+            return ElementTree.fromstring(self._pool.XMLDesc(0)).findtext("./target/path") or ""
+
     def add(self, name: str, size: int) -> Volume:
         """Make an empty file of `size` bytes, without room for them yet. Raises InfrastructureError."""
         with translated(f"making the file {name}"):
