@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 NOBODY = 65534
 
@@ -183,9 +184,9 @@ def _network(name: str, number: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sshd(directory: Path, address: str, inside: list[str]) -> Iterator[Path]:
-    """An sshd of the tests' own; yields the file of the key that it takes."""
+    """An sshd of the tests' own; yields the file of the key that it takes. Its sessions end with it."""
     home = directory / "ssh"
-    home.mkdir(mode=0o700)
+    home.mkdir(mode=0o755, parents=True)
     Path("/run/sshd").mkdir(exist_ok=True)
     for name in ("host", "key"):
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / name)]
@@ -193,12 +194,32 @@ def _sshd(directory: Path, address: str, inside: list[str]) -> Iterator[Path]:
     (home / "config").write_text(_SSHD.format(address=address, directory=directory))
     with (home / "log").open("wb") as log:
         words = [*inside, "/usr/sbin/sshd", "-D", "-e", "-f", str(home / "config")]
-        server = subprocess.Popen(words, stdout=log, stderr=log)
+        server = _reaped(words, log)
     try:
         yield home / "key"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(30)
+
+
+@contextlib.contextmanager
+def far_session(directory: Path, number: int) -> Iterator[str]:
+    """A host as of `far_daemon`, on which `nobody` may log in; yields the URI of this user's session daemon.
+
+    It is started by the first connection. The user's home is the directory `home`.
+    """
+    address, name = f"10.250.{number}.2", f"kola{number}"
+    home = directory / "home"
+    home.mkdir(parents=True)
+    os.chown(home, NOBODY, NOBODY)
+    others = [line for line in Path("/etc/passwd").read_text().splitlines() if f":{NOBODY}:" not in line]
+    accounts = directory / "passwd"
+    accounts.write_text("\n".join([*others, f"nobody:x:{NOBODY}:{NOBODY}::{home}:/bin/sh", ""]))
+    with _network(name, number):
+        inside = ["ip", "netns", "exec", name, "unshare", "--mount", "--propagation", "private"]
+        inside += ["sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', str(accounts)]
+        with _sshd(directory, address, inside) as key:
+            yield f"qemu+ssh://nobody@{address}/session?keyfile={key}&no_verify=1&no_tty=1"
 
 
 @contextlib.contextmanager
@@ -240,13 +261,7 @@ def _sockets(directory: Path) -> Path:
 
 def _start(directory: Path, command: list[str], uri: str, environment: dict[str, str]) -> Daemon:
     with (directory / "daemon.log").open("wb") as log:
-        reaper = subprocess.Popen(
-            [sys.executable, __file__, str(os.getpid()), *command],
-            env=environment or None,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        reaper = _reaped(command, log, environment)
     daemon = Daemon(directory, uri, reaper, environment)
     socket = Path(uri.partition("socket=")[2])
     limit = time.monotonic() + 60
@@ -256,6 +271,14 @@ def _start(directory: Path, command: list[str], uri: str, environment: dict[str,
             raise AssertionError("libvirtd did not start:\n" + (directory / "daemon.log").read_text())
         time.sleep(0.05)
     return daemon
+
+
+def _reaped(
+    command: list[str], log: BinaryIO, environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a command below a subreaper, which ends everything below it when it is terminated."""
+    words = [sys.executable, __file__, str(os.getpid()), *command]
+    return subprocess.Popen(words, env=environment or None, stdout=log, stderr=log, start_new_session=True)
 
 
 # The subreaper

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from kolarun import kola_run
-from libvirtd import Daemon, far_daemon
+from libvirtd import Daemon, far_daemon, far_session
 
 from harness.platform import templates
 from harness.platform.parts import disks
@@ -52,17 +52,32 @@ def emulated() -> Iterator[None]:
         yield
 
 
+def number(own: int) -> int:
+    """The number of a network: there are ten, from 1 on, for each process that runs tests on this host."""
+    return os.getpid() % 24 * 10 + own
+
+
 @pytest.fixture(scope="module")
-def host() -> Iterator[Callable[..., Daemon]]:
-    """Makes daemons that are as far away as can be had here."""
+def short() -> Iterator[Callable[[], Path]]:
+    """New directories with short paths, since paths of sockets are limited."""
     with ExitStack() as owned:
 
-        def make(number: int, *, ssh: bool) -> Daemon:
+        def make() -> Path:
             path = Path(tempfile.mkdtemp(prefix="kola-lp", dir="/tmp"))
             owned.callback(shutil.rmtree, path, ignore_errors=True)
             path.chmod(0o755)
-            # A few numbers for each process that runs tests on this host.
-            return owned.enter_context(far_daemon(path / "d", os.getpid() % 24 * 10 + number, ssh=ssh))
+            return path / "d"
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def host(short: Callable[[], Path]) -> Iterator[Callable[..., Daemon]]:
+    """Makes daemons that are as far away as can be had here."""
+    with ExitStack() as owned:
+
+        def make(own: int, *, ssh: bool) -> Daemon:
+            return owned.enter_context(far_daemon(short(), number(own), ssh=ssh))
 
         yield make
 
@@ -269,6 +284,20 @@ def test_the_guides_command_gives_a_machine_and_what_it_made_is_removed(
     assert left_on(far) == []
     assert virsh(far, "pool-list", "--all", "--name") == ["kola"]
     assert [path.name for path in (far.directory / "lib/images").iterdir()] == ["kola"]
+
+
+def test_a_user_who_logs_in_elsewhere_has_machines_of_a_session_there(
+    reference: Path, short: Callable[[], Path], tmp_path: Path
+) -> None:
+    home, pool, output = short(), tmp_path / "pool.toml", tmp_path / "out"
+    with far_session(home, number(10)) as uri:
+        images = home / "home/images"
+        pool.write_text(f'[[hosts]]\nname = "far"\nuri = "{uri}"\ndirectory = "{images}"\n')
+        words = ("-p", "libvirt", "--hosts", str(pool), "--boot", "cold", "basic")
+        outcome = kola_run(reference, output, *words)
+        assert [test["result"] for test in outcome.tests.values()] == ["PASS"], outcome.printed
+        assert sorted(path.suffix for path in images.iterdir()) == [".img", ".ok"]
+        assert left_here() == []
 
 
 def test_without_a_host_the_run_ends_and_says_so(reference: Path, tmp_path: Path) -> None:
