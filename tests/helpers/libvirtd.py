@@ -196,6 +196,7 @@ def _sshd(directory: Path, address: str, inside: list[str]) -> Iterator[Path]:
         words = [*inside, "/usr/sbin/sshd", "-D", "-e", "-f", str(home / "config")]
         server = _reaped(words, log)
     try:
+        _wait_for(home / "pid", server, home / "log")  # which sshd writes when it listens
         yield home / "key"
     finally:
         server.terminate()
@@ -263,14 +264,21 @@ def _start(directory: Path, command: list[str], uri: str, environment: dict[str,
     with (directory / "daemon.log").open("wb") as log:
         reaper = _reaped(command, log, environment)
     daemon = Daemon(directory, uri, reaper, environment)
-    socket = Path(uri.partition("socket=")[2])
-    limit = time.monotonic() + 60
-    while not socket.exists():
-        if reaper.poll() is not None or time.monotonic() > limit:
-            daemon.stop()
-            raise AssertionError("libvirtd did not start:\n" + (directory / "daemon.log").read_text())
-        time.sleep(0.05)
+    try:
+        _wait_for(Path(uri.partition("socket=")[2]), reaper, directory / "daemon.log")
+    except AssertionError:
+        daemon.stop()
+        raise
     return daemon
+
+
+def _wait_for(file: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a process has made a file. Raises AssertionError with its log."""
+    limit = time.monotonic() + 60
+    while not file.exists():
+        if process.poll() is not None or time.monotonic() > limit:
+            raise AssertionError(f"no {file}:\n{log.read_text()}")
+        time.sleep(0.05)
 
 
 def _reaped(
