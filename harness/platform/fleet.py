@@ -23,6 +23,8 @@ RETRY_SECONDS = 5.0
 _LONGEST_TRY = 10.0
 """Seconds after which an attempt that still goes on counts as failed."""
 
+_WATCH_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class Member:
@@ -56,7 +58,8 @@ class _Loss:
 class Fleet:
     """The hosts of one process's machines. A host that is lost is looked for until it is back.
 
-    `tell` gets a sentence when a host is lost, and when it is back.
+    That is noticed when somebody asks, or at once after `watch`. `tell` gets a sentence when a host is lost,
+    and when it is back.
     """
 
     def __init__(
@@ -70,6 +73,26 @@ class Fleet:
         self._tell = tell
         self._clock = clock
         self._lost: dict[str, _Loss] = {}
+        self._guard = threading.RLock()
+        self._closed = threading.Event()
+
+    def watch(self) -> None:
+        """Look after the hosts in a thread until `close`, also while nobody asks for room on them.
+
+        So a test that starts after the return of a host finds it usable.
+        """
+        if not any(member.key for member in self.members):
+            return  # this host is never lost
+
+        def look() -> None:
+            while not self._closed.wait(_WATCH_SECONDS):
+                self.usable()
+
+        threading.Thread(target=look, name="hosts", daemon=True).start()
+
+    def close(self) -> None:
+        """Look for lost hosts no more."""
+        self._closed.set()
 
     @property
     def first(self) -> Member:
@@ -82,40 +105,51 @@ class Fleet:
 
     def usable(self) -> tuple[Member, ...]:
         """Return the hosts that answer, as far as is known. Those that are lost are looked for meanwhile."""
-        for member in self.members:
-            if member.key not in self._lost and member.platform.lost:
-                self.lose(member, member.platform.lost)
-            if (loss := self._lost.get(member.key)) is not None:
-                self._look_for(member, loss)
-        return tuple(member for member in self.members if member.key not in self._lost)
+        with self._guard:
+            for member in self.members:
+                if reason := member.platform.lost:
+                    self.lose(member, reason)
+                if (loss := self._lost.get(member.key)) is not None:
+                    self._look_for(member, loss)
+            return tuple(member for member in self.members if member.key not in self._lost)
 
     def lose(self, member: Member, reason: str) -> None:
         """Use the host no more until it answers again."""
-        if member.key not in self._lost:
+        with self._guard:
+            if member.key in self._lost:
+                return
             self._lost[member.key] = _Loss(reason)
             self._tell(f"host {member.name} is lost: {reason}" if member.name else reason)
 
-    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
-        """Have the image on all hosts, at once. A host that does not take it is lost."""
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> tuple[Member, ...]:
+        """Have the image on all hosts, at once, and return the hosts that have it.
 
-        def send(member: Member) -> None:
+        Hosts that do not take it are told by name. Raises InfrastructureError when none takes it.
+        """
+
+        def send(member: Member) -> InfrastructureError | None:
             try:
                 member.platform.prepare(image, tell)
             except InfrastructureError as error:
-                self.lose(member, str(error))
+                return error
+            return None
 
-        members = self.usable()
-        with ThreadPoolExecutor(max(1, len(members))) as pool:
-            list(pool.map(send, members))
+        with ThreadPoolExecutor(len(self.members)) as pool:
+            answers = list(zip(self.members, pool.map(send, self.members), strict=True))
+        refused = [(member, error) for member, error in answers if error is not None]
+        if len(refused) == len(answers):
+            raise refused[0][1]
+        for member, error in refused:
+            tell(f"host {member.name}: {error}; the run goes on without it")
+        return tuple(member for member, error in answers if error is None)
 
     @property
     def over(self) -> str:
         """The reason why no machine can be had any more: all hosts are lost, and none is back."""
-        if self.usable():
-            return ""
-        if not all(self._hopeless(loss) for loss in self._lost.values()):
-            return ""
-        return no_host(self.members, {key: loss.reason for key, loss in self._lost.items()})
+        with self._guard:
+            if self.usable() or not all(self._hopeless(loss) for loss in self._lost.values()):
+                return ""
+            return no_host(self.members, {key: loss.reason for key, loss in self._lost.items()})
 
     def _hopeless(self, loss: _Loss) -> bool:
         return loss.failed or (loss.thread is not None and self._clock() - loss.began > _LONGEST_TRY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from dataclasses import replace
 
 import pytest
 
@@ -50,8 +51,11 @@ def _run(options: RunOptions, resolved: Resolved, forks: ForkServer | None) -> i
         if member.platform.note:
             where = f" of {member.name}" if len(fleet.members) > 1 else ""
             _tell(f"accelerator{where}: {member.platform.note}")
-    fleet.prepare(DiskImage(plan.image, plan.image_format), _tell)
-    count = workers(options.parallel, plan, fleet.members)
+    members = fleet.prepare(DiskImage(plan.image, plan.image_format), _tell)
+    if plan.hosts:
+        plan = replace(plan, hosts=tuple(member.entry for member in members))
+        resolved = replace(resolved, plan=plan)
+    count = workers(options.parallel, plan, members)
     handed = HandOver(resolved, closes=not options.verify_clones)
     status = run_pytest(handed, count, forks)
     recorder = handed.recorder

@@ -35,7 +35,9 @@ class WorkerState:
     @cached_property
     def fleet(self) -> Fleet:
         plan = self.plan
-        return choose_fleet(plan.platform, plan.arch, plan.hosts, network=plan.libvirt_network)
+        made = choose_fleet(plan.platform, plan.arch, plan.hosts, network=plan.libvirt_network)
+        made.watch()  # what a test has left on a lost host is removed as soon as the host is back
+        return made
 
     def use(self, key: str | None) -> None:
         """Have the machines of the next attempt at a test on the host of this key; None: on any."""
@@ -88,4 +90,5 @@ class WorkerState:
 
     def close(self) -> None:
         self.events.close()
+        self.fleet.close()
         self.reservations.close()

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 NOBODY = 65534
 
@@ -46,7 +47,7 @@ PermitRootLogin prohibit-password
 class Daemon:
     """A running daemon: its directory, URI, and the process above it that reaps and ends everything below.
 
-    `ssh` is the way to its host, if that is not this one.
+    `ssh` is the way to its host, if that is not this one, whose network namespace is `network`.
     """
 
     directory: Path
@@ -54,6 +55,7 @@ class Daemon:
     reaper: subprocess.Popen[bytes]
     environment: dict[str, str]
     ssh: str = ""
+    network: str = ""
 
     @property
     def pid(self) -> int:
@@ -68,6 +70,18 @@ class Daemon:
 
     def domains(self) -> list[str]:
         return self.virsh("list", "--all", "--name").split()
+
+    def unplug(self) -> None:
+        """Take the link of its host down. The daemon and its machines live on."""
+        self._link("down")
+
+    def plug(self) -> None:
+        """Have the link of its host up again."""
+        self._link("up")
+
+    def _link(self, state: str) -> None:
+        words = ["ip", "-n", self.network, "link", "set", f"{self.network}b", state]
+        subprocess.run(words, check=True)
 
     def kill(self, sign: int = signal.SIGKILL) -> None:
         """Send a signal to the daemon alone, not to its machines."""
@@ -138,7 +152,7 @@ def far_daemon(directory: Path, number: int, *, ssh: bool) -> Iterator[Daemon]:
             daemon = owned.enter_context(system_daemon(directory, config=config, words=words, inside=inside))
             key = owned.enter_context(_sshd(directory, address, inside))
             query = f"keyfile={key}&no_verify=1"
-            daemon.ssh = f"ssh://root@{address}?{query}"
+            daemon.ssh, daemon.network = f"ssh://root@{address}?{query}", name
             socket = directory / "sock/libvirt-sock"
             by_ssh = f"qemu+ssh://root@{address}/system?{query}&no_tty=1&socket={socket}"
             daemon.uri = by_ssh if ssh else f"qemu+tcp://{address}/system"
@@ -170,9 +184,9 @@ def _network(name: str, number: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sshd(directory: Path, address: str, inside: list[str]) -> Iterator[Path]:
-    """An sshd of the tests' own; yields the file of the key that it takes."""
+    """An sshd of the tests' own; yields the file of the key that it takes. Its sessions end with it."""
     home = directory / "ssh"
-    home.mkdir(mode=0o700)
+    home.mkdir(mode=0o755, parents=True)
     Path("/run/sshd").mkdir(exist_ok=True)
     for name in ("host", "key"):
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / name)]
@@ -180,12 +194,33 @@ def _sshd(directory: Path, address: str, inside: list[str]) -> Iterator[Path]:
     (home / "config").write_text(_SSHD.format(address=address, directory=directory))
     with (home / "log").open("wb") as log:
         words = [*inside, "/usr/sbin/sshd", "-D", "-e", "-f", str(home / "config")]
-        server = subprocess.Popen(words, stdout=log, stderr=log)
+        server = _reaped(words, log)
     try:
+        _wait_for(home / "pid", server, home / "log")  # which sshd writes when it listens
         yield home / "key"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(30)
+
+
+@contextlib.contextmanager
+def far_session(directory: Path, number: int) -> Iterator[str]:
+    """A host as of `far_daemon`, on which `nobody` may log in; yields the URI of this user's session daemon.
+
+    It is started by the first connection. The user's home is the directory `home`.
+    """
+    address, name = f"10.250.{number}.2", f"kola{number}"
+    home = directory / "home"
+    home.mkdir(parents=True)
+    os.chown(home, NOBODY, NOBODY)
+    others = [line for line in Path("/etc/passwd").read_text().splitlines() if f":{NOBODY}:" not in line]
+    accounts = directory / "passwd"
+    accounts.write_text("\n".join([*others, f"nobody:x:{NOBODY}:{NOBODY}::{home}:/bin/sh", ""]))
+    with _network(name, number):
+        inside = ["ip", "netns", "exec", name, "unshare", "--mount", "--propagation", "private"]
+        inside += ["sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', str(accounts)]
+        with _sshd(directory, address, inside) as key:
+            yield f"qemu+ssh://nobody@{address}/session?keyfile={key}&no_verify=1&no_tty=1"
 
 
 @contextlib.contextmanager
@@ -227,22 +262,31 @@ def _sockets(directory: Path) -> Path:
 
 def _start(directory: Path, command: list[str], uri: str, environment: dict[str, str]) -> Daemon:
     with (directory / "daemon.log").open("wb") as log:
-        reaper = subprocess.Popen(
-            [sys.executable, __file__, str(os.getpid()), *command],
-            env=environment or None,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        reaper = _reaped(command, log, environment)
     daemon = Daemon(directory, uri, reaper, environment)
-    socket = Path(uri.partition("socket=")[2])
-    limit = time.monotonic() + 60
-    while not socket.exists():
-        if reaper.poll() is not None or time.monotonic() > limit:
-            daemon.stop()
-            raise AssertionError("libvirtd did not start:\n" + (directory / "daemon.log").read_text())
-        time.sleep(0.05)
+    try:
+        _wait_for(Path(uri.partition("socket=")[2]), reaper, directory / "daemon.log")
+    except AssertionError:
+        daemon.stop()
+        raise
     return daemon
+
+
+def _wait_for(file: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a process has made a file. Raises AssertionError with its log."""
+    limit = time.monotonic() + 60
+    while not file.exists():
+        if process.poll() is not None or time.monotonic() > limit:
+            raise AssertionError(f"no {file}:\n{log.read_text()}")
+        time.sleep(0.05)
+
+
+def _reaped(
+    command: list[str], log: BinaryIO, environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a command below a subreaper, which ends everything below it when it is terminated."""
+    words = [sys.executable, __file__, str(os.getpid()), *command]
+    return subprocess.Popen(words, env=environment or None, stdout=log, stderr=log, start_new_session=True)
 
 
 # The subreaper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 from kolarun import kola_run
-from libvirtd import Daemon, far_daemon
+from libvirtd import Daemon, far_daemon, far_session
 
 from harness.platform import templates
 from harness.platform.parts import disks
@@ -51,17 +52,32 @@ def emulated() -> Iterator[None]:
         yield
 
 
+def number(own: int) -> int:
+    """The number of a network: there are ten, from 1 on, for each process that runs tests on this host."""
+    return os.getpid() % 24 * 10 + own
+
+
 @pytest.fixture(scope="module")
-def host() -> Iterator[Callable[..., Daemon]]:
-    """Makes daemons that are as far away as can be had here."""
+def short() -> Iterator[Callable[[], Path]]:
+    """New directories with short paths, since paths of sockets are limited."""
     with ExitStack() as owned:
 
-        def make(number: int, *, ssh: bool) -> Daemon:
+        def make() -> Path:
             path = Path(tempfile.mkdtemp(prefix="kola-lp", dir="/tmp"))
             owned.callback(shutil.rmtree, path, ignore_errors=True)
             path.chmod(0o755)
-            # A few numbers for each process that runs tests on this host.
-            return owned.enter_context(far_daemon(path / "d", os.getpid() % 48 * 5 + number, ssh=ssh))
+            return path / "d"
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def host(short: Callable[[], Path]) -> Iterator[Callable[..., Daemon]]:
+    """Makes daemons that are as far away as can be had here."""
+    with ExitStack() as owned:
+
+        def make(own: int, *, ssh: bool) -> Daemon:
+            return owned.enter_context(far_daemon(short(), number(own), ssh=ssh))
 
         yield make
 
@@ -93,12 +109,12 @@ def left_here() -> list[str]:
     return [str(path) for directory in directories for path in directory.glob("libvirt-*-*-*")]
 
 
-def settled(state: Callable[[], Any], seconds: float) -> bool:
+def settled(state: Callable[[], Any], seconds: float, interval: float = 0.2) -> bool:
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         if state():
             return True
-        time.sleep(0.2)
+        time.sleep(interval)
     return bool(state())
 
 
@@ -158,6 +174,63 @@ def test_a_host_that_dies_takes_only_its_running_tests_which_go_to_the_other(
     assert left_here() == []
 
 
+def qemus(daemon: Daemon) -> list[str]:
+    """The machines whose processes are on the daemon's host."""
+    space, found = Path(f"/proc/{daemon.pid}/ns/net").readlink(), []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdecimal() and (entry / "ns/net").readlink() == space:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                found += [word.decode() for word in words if word.startswith(b"guest=kola-")]
+    return found
+
+
+def sent(daemon: Daemon) -> bool:
+    """True while a machine's files are there: QEMU has not opened them yet."""
+    return any((daemon.directory / "lib/images/kola").glob("libvirt-*-ignition"))
+
+
+@pytest.mark.parametrize("ssh", [False, True], ids=["tcp, booting", "ssh, starting"])
+def test_a_host_whose_link_fails_is_left_and_used_again_when_it_is_back(
+    ssh: bool, reference: Path, host: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    """The daemon and the machine live on behind the link, and go when it is up again."""
+    far, other = host(6 + 2 * ssh, ssh=ssh), host(7 + 2 * ssh, ssh=not ssh)
+    pool, output, log = tmp_path / "pool.toml", tmp_path / "out", tmp_path / "log"
+    pool.write_text(
+        f'[[hosts]]\nname = "far"\nuri = "{far.uri}"\nssh = "{far.ssh}"\n'
+        f'[[hosts]]\nname = "other"\nuri = "{other.uri}"\nssh = "{other.ssh}"\n'
+    )
+    words = [sys.executable, "-m", "kola.cli.main", "run", "--workdir", str(reference), "-p", "libvirt"]
+    words += ["--hosts", str(pool), "-j", "1", "--boot", "cold", "--output-dir", str(output), *TESTS[:2]]
+    with log.open("wb") as file:
+        run = subprocess.Popen(words, stdout=file, stderr=file, start_new_session=True)
+    try:
+        assert settled(lambda: sent(far) if ssh else consoles(output), 300, interval=0.01), log.read_text()
+        far.unplug()
+        assert settled(lambda: "host far is lost: " in log.read_text(), 60), log.read_text()
+        assert settled(lambda: "other" in started(output).values(), 60), log.read_text()
+        far.plug()
+        run.wait(900)
+    finally:
+        far.plug()
+        run.kill()
+    said = log.read_text()
+    report = json.loads((output / "reports/report.json").read_text())
+    assert run.returncode == 0, said
+    tests = {test["name"]: test for test in report["tests"]}
+    assert sorted(tests) == sorted(TESTS[:2]), said
+    (moved,) = [test for test in tests.values() if test["flaky"]]
+    (later,) = [test for test in tests.values() if test is not moved]
+    assert (moved["cause"], moved["hosts"]) == ("host-lost", ["far", "other"])
+    assert "passed on a fresh machine of other" in moved["reason"]
+    assert "host far is back" in said
+    assert (later["result"], later["hosts"]) == ("PASS", ["far"])
+    for daemon in (far, other):
+        assert left_on(daemon) == qemus(daemon) == []
+    assert left_here() == []
+
+
 def test_with_no_host_left_the_run_ends_with_that_cause(
     reference: Path, host: Callable[..., Daemon], tmp_path: Path
 ) -> None:
@@ -211,6 +284,20 @@ def test_the_guides_command_gives_a_machine_and_what_it_made_is_removed(
     assert left_on(far) == []
     assert virsh(far, "pool-list", "--all", "--name") == ["kola"]
     assert [path.name for path in (far.directory / "lib/images").iterdir()] == ["kola"]
+
+
+def test_a_user_who_logs_in_elsewhere_has_machines_of_a_session_there(
+    reference: Path, short: Callable[[], Path], tmp_path: Path
+) -> None:
+    home, pool, output = short(), tmp_path / "pool.toml", tmp_path / "out"
+    with far_session(home, number(10)) as uri:
+        images = home / "home/images"
+        pool.write_text(f'[[hosts]]\nname = "far"\nuri = "{uri}"\ndirectory = "{images}"\n')
+        words = ("-p", "libvirt", "--hosts", str(pool), "--boot", "cold", "basic")
+        outcome = kola_run(reference, output, *words)
+        assert [test["result"] for test in outcome.tests.values()] == ["PASS"], outcome.printed
+        assert sorted(path.suffix for path in images.iterdir()) == [".img", ".ok"]
+        assert left_here() == []
 
 
 def test_without_a_host_the_run_ends_and_says_so(reference: Path, tmp_path: Path) -> None:

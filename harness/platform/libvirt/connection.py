@@ -77,9 +77,16 @@ class Connection:
 
         def forget() -> None:
             with self._lock:
-                self._domains.pop(uuid, None)
+                if not self._lost:
+                    self._domains.pop(uuid, None)
 
         return forget
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The domains whose end was not seen before the connection was lost; none while it lives."""
+        with self._lock:
+            return tuple(self._domains) if self._lost else ()
 
     def close(self) -> None:
         with contextlib.suppress(load().libvirtError):
@@ -113,6 +120,7 @@ class Connection:
 
 
 _connections: dict[str, Connection] = {}
+_opening: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
 _loop_of = 0
 
@@ -125,6 +133,9 @@ def connect(uri: str) -> Connection:
     library = load()
     with _guard:
         _run_event_loop(library)
+        one_at_a_time = _opening.setdefault(uri, threading.Lock())
+    # A host that does not answer keeps nobody from the others.
+    with one_at_a_time:
         known = _connections.get(uri)
         if known is not None and not known.lost:
             return known

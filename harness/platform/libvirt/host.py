@@ -28,7 +28,7 @@ from harness.platform.libvirt.library import (
     text_of,
     translated,
 )
-from harness.platform.libvirt.owners import PREFIX, Owner, reap, this_process
+from harness.platform.libvirt.owners import PREFIX, Owner, end, reap, this_process
 from harness.platform.libvirt.proof import Proof, prove
 from harness.platform.libvirt.volumes import Store, directory_for
 from harness.platform.templates import templates_home
@@ -57,11 +57,15 @@ class LibvirtHost:
     def connection(self) -> Connection:
         """Return the connection, opened if need be; what dead processes left is then removed.
 
+        So are the domains of this process that were there when an earlier connection was lost.
+
         Raises ConfigError without the library, InfrastructureError `host-lost`.
         """
         found = connect(self.uri)
         if found is not self._reaped:
+            left = () if self._reaped is None else self._reaped.left
             with translated("looking for machines that dead runs left"):
+                end(found.handle, load(), left)
                 reap(found.handle, load())
             self._reaped = found
         return found
@@ -113,6 +117,8 @@ class LibvirtHost:
         if self._store is None or self._store[0] is not connection:
             directory = directory_for(is_session(self.uri), self.entry.directory)
             made = Store(connection.handle, directory, usual_user(self.capabilities))
+            if self._store is not None:
+                made.finish(self._store[1], self.owner.token)
             made.reap()
             far.reap(made, templates_home())
             self._store = connection, made
@@ -145,6 +151,8 @@ class LibvirtHost:
                 return reason
         if not self.local:
             reason = remote.obstacle(spec, self.domain_capabilities)
+            if not reason and is_session(self.uri):
+                reason = remote.too_long(self.entry.directory)
             if reason:
                 return reason
         may_spawn = not spec.reachable.forwards or self.proof.may_spawn

@@ -23,10 +23,10 @@ from harness.platform.libvirt.files import Clone, Guard, Kept, Origin, Workplace
 from harness.platform.libvirt.given import Files
 from harness.platform.libvirt.hardware import ALIAS
 from harness.platform.libvirt.host import LibvirtHost
-from harness.platform.libvirt.library import ask, limited, load, translated
+from harness.platform.libvirt.library import ask, is_session, limited, load, translated
 from harness.platform.libvirt.monitor import DomainMonitor
 from harness.platform.libvirt.proof import START
-from harness.platform.libvirt.remote import Cargo
+from harness.platform.libvirt.remote import Cargo, with_sockets
 from harness.platform.libvirt.streams import Courier, DomainStream, new_stream
 from harness.platform.parts import frozen
 from harness.platform.parts.frozen import Frozen
@@ -109,6 +109,8 @@ class LibvirtInstance(QemuMachine):
                 cargo = Cargo(self._host.store(), self._host.owner)
                 handed_over.callback(cargo.close)
                 files = self._carry(files, cargo, place)
+                if is_session(self._host.uri):
+                    files = with_sockets(files, self._host.store().directory, self._identity.name)
             xml = domain.build(
                 self._spec,
                 files,

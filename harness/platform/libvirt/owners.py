@@ -8,12 +8,14 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from harness.platform.libvirt.library import is_gone
 from harness.platform.parts import disks
 
 NAMESPACE = "urn:kola:machine"
@@ -140,6 +142,20 @@ def reap(connection: Any, library: Any) -> list[str]:
                 if abandoned(entry.name) and entry.stat().st_uid == os.geteuid():
                     shutil.rmtree(entry, ignore_errors=True)
     return ended
+
+
+def end(connection: Any, library: Any, domains: Iterable[str]) -> None:
+    """Destroy domains of this process, given by their UUIDs, whose connection was lost.
+
+    A daemon that was killed no longer knows of autodestroy, and one whose client is silent waits half a
+    minute. Raises libvirt's error when this connection is lost, too.
+    """
+    for uuid in domains:
+        try:
+            connection.lookupByUUIDString(uuid).destroy()
+        except library.libvirtError as error:  # most have ended
+            if is_gone(error):
+                raise
 
 
 def abandoned(name: str) -> bool:

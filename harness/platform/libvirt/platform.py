@@ -147,6 +147,8 @@ class LibvirtPlatform:
 
     def reconnect(self) -> None:
         self.host.connection()
+        if not self.host.local:
+            self.host.store()  # which removes the files that are still there from before
 
     def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
         if self.host.local:

@@ -19,6 +19,9 @@ from harness.platform.parts import firmware
 from harness.platform.parts.diskargs import DiskFile
 from harness.util.process import run_tool
 
+_LONGEST_DIRECTORY = 80
+"""Bytes of a session's directory. The path of a socket has 107 at most (unix(7))."""
+
 _numbers = itertools.count()
 
 
@@ -87,6 +90,23 @@ class Cargo:
         format = str(told.get("backing-filename-format", "qcow2"))
         remote = self._image(base).path
         run_tool(["qemu-img", "rebase", "-q", "-u", "-b", remote, "-F", format, str(overlay)])
+
+
+def with_sockets(files: Files, directory: str, name: str) -> Files:
+    """Name the sockets of the machine `name`, in a directory of its session's user there.
+
+    libvirt's own names for a session's sockets begin with the user's home, and are soon too long.
+    """
+    numbered = enumerate(channel for channel, _ in files.channels)
+    named = tuple((channel, Path(directory, f"{name}.{number}")) for number, channel in numbered)
+    return replace(files, channels=named)
+
+
+def too_long(directory: str) -> str:
+    """Return the reason why machines of a session cannot have sockets there; empty when they can."""
+    if len(directory.encode()) <= _LONGEST_DIRECTORY:
+        return ""
+    return f"the name of its directory has more than {_LONGEST_DIRECTORY} bytes, too many for sockets there"
 
 
 def image_on(store: Store, path: Path, progress: Progress = lambda sent, size: None) -> Volume:

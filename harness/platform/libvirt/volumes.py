@@ -23,7 +23,7 @@ DIRECTORY = "/var/lib/libvirt/images/kola"
 """The directory of a system daemon's pool, unless the file of hosts names another."""
 
 _BUILD = 1  # libvirt's VIR_STORAGE_POOL_CREATE_WITH_BUILD
-_NO_POOL, _EXISTS = 49, 90  # libvirt's virErrorNumber
+_NO_POOL, _NO_VOLUME, _EXISTS = 49, 50, 90  # libvirt's virErrorNumber
 _PIECE = 256 * 1024
 _STALLED_SECONDS = 60.0
 _UPLOAD_SECONDS = 3600.0
@@ -47,6 +47,7 @@ class Store:
     def __init__(self, handle: Any, directory: str, owner: tuple[int, int] | None) -> None:
         self._handle = handle
         self._owner = owner
+        self._made: set[str] = set()
         self._pool = self._open(directory)
 
     def _open(self, directory: str) -> Any:
@@ -65,12 +66,19 @@ class Store:
                     return self._handle.storagePoolLookupByName(POOL)
                 raise
 
+    @property
+    def directory(self) -> str:
+        """The pool's directory, which another run may have chosen. Raises InfrastructureError."""
+        with translated(f"opening the storage pool {POOL}"):
+            return ElementTree.fromstring(self._pool.XMLDesc(0)).findtext("./target/path") or ""
+
     def add(self, name: str, size: int) -> Volume:
         """Make an empty file of `size` bytes, without room for them yet. Raises InfrastructureError."""
         with translated(f"making the file {name}"):
             return self._make(name, size)
 
     def _make(self, name: str, size: int) -> Volume:
+        self._made.add(name)  # before it is known whether the daemon's answer arrives
         volume = self._pool.createXML(_volume_xml(name, size, self._owner), 0)
         return Volume(name, str(volume.path()))
 
@@ -134,6 +142,13 @@ class Store:
         for name in names:
             with contextlib.suppress(error):
                 self._pool.storageVolLookupByName(name).delete(0)
+                self._made.discard(name)
+
+    def finish(self, earlier: Store, prefix: str) -> None:
+        """Remove the files with names of this prefix that a store on a lost connection has made."""
+        left = {name for name in earlier._made if name.startswith(prefix)}
+        self._made |= left  # for the next one, when this connection is lost, too
+        self.remove(sorted(left))
 
     def reap(self) -> None:
         """Remove files that dead processes of this host left there."""
@@ -151,13 +166,24 @@ class Store:
         name, seal = f"{digest}.img", f"{digest}.ok"
         deadline = Deadline(_UPLOAD_SECONDS)
         while True:
-            with contextlib.suppress(load().libvirtError):
-                path = str(self._pool.storageVolLookupByName(name).path())
-                self._pool.storageVolLookupByName(seal)
+            if (path := self._path_of(name)) is None:
+                self.remove([seal])  # somebody has deleted the image, and not its seal
+            elif self._path_of(seal) is not None:
                 return Volume(name, path)
             if self._copy_image(source, name, seal, progress):
                 continue
             self._wait_for(name, seal, deadline)
+
+    def _path_of(self, name: str) -> str | None:
+        """Return a file's path on the host; None when there is none of this name."""
+        library = load()
+        with translated(f"looking for the file {name}"):
+            try:
+                return str(self._pool.storageVolLookupByName(name).path())
+            except library.libvirtError as error:
+                if error.get_error_code() != _NO_VOLUME:
+                    raise
+        return None
 
     def _copy_image(self, source: Path, name: str, seal: str, progress: Progress) -> bool:
         """Copy the image unless its file exists already. To make the file is to have the lock on it."""

@@ -48,6 +48,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KolaScheduli
     if plan is None:
         return None
     fleet = choose_fleet(plan.platform, plan.arch, plan.hosts, network=plan.libvirt_network, tell=_tell)
+    fleet.watch()
+    config.add_cleanup(fleet.close)
     resources = Resources(fleet)
     config.add_cleanup(resources.close)
     alarm = _Alarm(config)

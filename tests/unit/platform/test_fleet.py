@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from fleets import StandInHost, fleet
+from fleets import StandInHost, fleet, fleet_of
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, InfrastructureError
+from harness.machine.boot import DiskImage
 from harness.platform import fleet as module
 from harness.platform.base import Missing
 from harness.platform.choose import require_hosts
@@ -77,11 +81,61 @@ def test_an_attempt_that_takes_long_counts_as_failed(monkeypatch: pytest.MonkeyP
     settle()
 
 
+def eventually(state: Callable[[], bool]) -> bool:
+    limit = time.monotonic() + 30
+    while not state() and time.monotonic() < limit:
+        time.sleep(0.005)
+    return state()
+
+
+def test_a_fleet_that_is_watched_notices_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    a, told, before = StandInHost(), list[str](), set(threading.enumerate())
+    pool = fleet(a=a, b=StandInHost())
+    pool._tell = told.append
+    pool.watch()
+    (watcher,) = set(threading.enumerate()) - before
+    a.lost = "silent"
+    assert eventually(lambda: told == ["host a is lost: silent"])
+    a.lost = ""
+    assert eventually(lambda: told[1:] == ["host a is back"])
+    pool.close()
+    watcher.join(30)
+    assert not watcher.is_alive()
+
+
+def test_the_host_of_the_platform_qemu_is_not_watched() -> None:
+    before = set(threading.enumerate())
+    fleet_of(StandInHost()).watch()
+    assert set(threading.enumerate()) <= before
+
+
 class Checked(StandInHost):
     missing: tuple[Missing, ...] = ()
 
     def check_host(self) -> list[Missing]:
         return list(self.missing)
+
+
+class Taking(StandInHost):
+    refuses_image: str = ""
+
+    def prepare(self, image: DiskImage, tell: Callable[[str], None]) -> None:
+        if self.refuses_image:
+            raise InfrastructureError(self.refuses_image, cause="libvirt-refused")
+
+
+def test_a_host_that_does_not_take_the_image_is_named_and_the_run_goes_on() -> None:
+    a, b, told = Taking(), Taking(), list[str]()
+    pool, image = fleet(a=a, b=b), DiskImage(Path("/image"))
+    assert len(pool.prepare(image, told.append)) == 2
+    a.refuses_image = "no space left"
+    assert [member.name for member in pool.prepare(image, told.append)] == ["b"]
+    assert told == ["host a: no space left; the run goes on without it"]
+    b.refuses_image = "no space left there"
+    with pytest.raises(InfrastructureError, match="no space left"):
+        pool.prepare(image, told.append)
 
 
 def test_hosts_that_cannot_be_used_are_named_and_the_run_goes_on() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.machine.boot import DiskImage, KernelBoot
+from harness.machine.channels import CONSOLE
 from harness.machine.route import SshRoute
 from harness.machine.spec import Firmware, GuestForward, HostDirectory, MachineSpec, Reachable
 from harness.platform.hosts import HostEntry
 from harness.platform.libvirt import remote
+from harness.platform.libvirt.given import Files
 from harness.platform.libvirt.host import LibvirtHost, usual_user
 from harness.platform.parts.firmware import FirmwareFiles
 
@@ -98,6 +101,32 @@ def test_what_is_part_of_this_host_is_refused(
 def test_a_host_without_swtpm_has_no_machines_with_a_tpm() -> None:
     bare = DOMAINS.replace("<value>emulator</value>", "")
     assert "swtpm" in remote.obstacle(MachineSpec(DISK, swtpm=True), bare)
+
+
+def test_sockets_of_a_session_there_have_short_names() -> None:
+    files = Files(channels=((CONSOLE, None), (replace(CONSOLE, port="a-port-with-a-long-name"), None)))
+    directory = "/" + "d" * 79
+    named = remote.with_sockets(files, directory, "kola-0012ab34cd-1234")
+    assert [path.name for _, path in named.channels if path] == [
+        "kola-0012ab34cd-1234.0",
+        "kola-0012ab34cd-1234.1",
+    ]
+    assert max(len(str(path)) for _, path in named.channels) <= 107
+    assert remote.too_long(directory) == ""
+    assert "directory" in remote.too_long(directory + "d")
+
+
+def test_a_session_there_whose_sockets_would_have_long_names_has_no_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LibvirtHost, "domain_capabilities", DOMAINS)
+    spec = MachineSpec(DISK, swtpm=False)
+    reasons = [
+        LibvirtHost(HostEntry(f"qemu+ssh://far/{path}", directory="/" + "d" * 90)).refuses(spec)
+        for path in ("session", "system")
+    ]
+    assert "too many for sockets" in reasons[0]
+    assert reasons[1] == ""
 
 
 def test_an_image_that_reads_other_files_is_not_copied(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import InfrastructureError
+from harness.platform.hosts import HostEntry
 from harness.platform.libvirt import host, proof
 from harness.platform.libvirt.domain import Labels
 from harness.platform.libvirt.owners import this_process
@@ -44,7 +45,7 @@ def test_a_daemon_that_is_too_old_is_missing(
     version: int, lacks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "reap", lambda *_: [])
-    monkeypatch.setattr(host, "connect", lambda uri: SimpleNamespace(handle=daemon(version)))
+    monkeypatch.setattr(host, "connect", lambda uri: SimpleNamespace(handle=daemon(version), left=()))
     missing = LibvirtPlatform().check_host()
     found = {one.name: one.hint for one in missing if one.name.startswith("libvirt")}
     assert list(found) == lacks
@@ -71,13 +72,50 @@ def test_a_daemon_that_lets_nobody_in_need_not_be_installed(
     assert said in missing.hint
 
 
+def test_a_host_that_is_back_is_cleared_of_what_was_there_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that was killed has forgotten autodestroy, and an upload may have been interrupted."""
+    done = list[Any]()
+    monkeypatch.setattr(host, "reap", lambda *_: [])
+    monkeypatch.setattr(host, "end", lambda handle, _, left: done.append((handle, left)))
+    monkeypatch.setattr(host, "far", SimpleNamespace(reap=lambda *_: None))
+    opened: list[Any] = [
+        SimpleNamespace(handle=daemon(9_000_000), left=left) for left in (("a", "b"), ("c",), ())
+    ]
+    monkeypatch.setattr(host, "connect", lambda uri: opened[0])
+
+    class Files:
+        def __init__(self, handle: object, *_: object) -> None:
+            self.handle = handle
+
+        def finish(self, earlier: Files, prefix: str) -> None:
+            assert prefix == this_process().token
+            done.append((self.handle, earlier.handle))
+
+        def reap(self) -> None:
+            pass
+
+    monkeypatch.setattr(host, "Store", Files)
+    platform = LibvirtPlatform(entry=HostEntry("qemu+tcp://far/system"))
+    handles = [connection.handle for connection in opened]
+    platform.reconnect()
+    platform.reconnect()
+    assert done == [(handles[0], ())]
+    opened.pop(0)
+    platform.reconnect()
+    platform.reconnect()
+    assert done[1:] == [(handles[1], ("a", "b")), (handles[1], handles[0])]
+    opened.pop(0)
+    platform.reconnect()
+    assert done[3:] == [(handles[2], ("c",)), (handles[2], handles[1])]
+
+
 def test_the_memory_of_a_run_on_qemu_beside_this_one_is_not_counted_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its machines are below it. What they hold is no longer available, and no longer promised."""
     handle = SimpleNamespace(getAllDomainStats=lambda *_: [])
     monkeypatch.setattr(host, "reap", lambda *_: [])
-    monkeypatch.setattr(host, "connect", lambda uri: SimpleNamespace(handle=handle))
+    monkeypatch.setattr(host, "connect", lambda uri: SimpleNamespace(handle=handle, left=()))
     words = [sys.executable, "-c", "print(flush=True); input()"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as qemu:
         assert qemu.stdout is not None

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.platform.libvirt import owners
-from harness.platform.libvirt.owners import Owner, reap, this_process
+from harness.platform.libvirt.owners import Owner, end, reap, this_process
 
 
 class Gone(Exception):
@@ -66,6 +66,42 @@ def test_only_what_a_dead_owner_left_is_destroyed(dead: Owner) -> None:
     left, living = Domain("kola-1-01", dead), Domain("kola-2-01", this_process())
     assert reap(connected(left, living), LIBRARY) == ["kola-1-01"]
     assert (left.destroyed, living.destroyed) == (True, False)
+
+
+class Ended(Exception):
+    """libvirt's error for a domain that is not there, or for a connection that was lost (domain 7)."""
+
+    def __init__(self, domain: int) -> None:
+        super().__init__("an error")
+        self._domain = domain
+
+    def get_error_domain(self) -> int:
+        return self._domain
+
+    def get_error_code(self) -> int:
+        return 38
+
+
+def test_what_a_lost_connection_left_is_ended_and_nothing_else() -> None:
+    left, other = Domain("kola-1-01", this_process()), Domain("kola-1-02", this_process())
+    there = {"left": left, "other": other}
+
+    def find(uuid: str) -> Domain:
+        if uuid not in there:
+            raise Ended(10)
+        return there[uuid]
+
+    library = SimpleNamespace(libvirtError=Ended)
+    end(SimpleNamespace(lookupByUUIDString=find), library, ["ended", "left"])
+    assert (left.destroyed, other.destroyed) == (True, False)
+
+
+def test_a_connection_that_is_lost_as_well_is_said() -> None:
+    def fail(_: str) -> None:
+        raise Ended(7)
+
+    with pytest.raises(Ended):
+        end(SimpleNamespace(lookupByUUIDString=fail), SimpleNamespace(libvirtError=Ended), ["left"])
 
 
 def test_a_machine_of_another_run_may_end_while_it_is_looked_at(dead: Owner) -> None:

@@ -87,6 +87,41 @@ def test_what_a_killed_run_has_begun_is_begun_anew(image: Path, monkeypatch: pyt
     assert pool.files[Store(pool, "/srv", None).image(image).name].data == image.read_bytes()
 
 
+def test_an_image_that_somebody_has_deleted_there_is_copied_anew(image: Path) -> None:
+    """Its seal may have stayed: it says nothing about the next copy."""
+    pool: Any = Pool(made="yes")
+    name = Store(pool, "/srv", None).image(image).name
+    del pool.files[name]
+    sealed: list[bool] = []
+    pool.on_send = lambda: sealed.append(name.replace(".img", ".ok") in pool.files)
+    assert pool.files[Store(pool, "/srv", None).image(image).name].data == image.read_bytes()
+    assert sealed and not any(sealed)
+
+
+def test_what_could_not_be_removed_is_removed_by_the_next_connection(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machines whose files these are have ended with their connection."""
+    pool: Any = Pool(made="yes")
+    first, token = Store(pool, "/srv", None), this_process().token
+    for name in (f"{token}0-disk", f"{token}1-disk", "template-1-disk"):
+        first.send(image, name)
+    first.remove([f"{token}0-disk"])
+    pool.files[f"{token}2-disk"] = File(pool, f"{token}2-disk", "")  # another connection's
+
+    def unplugged(_: File, __: int) -> None:
+        raise LibvirtError(38)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(File, "delete", unplugged)
+        first.remove([f"{token}1-disk"])
+        second = Store(pool, "/srv", None)
+        second.finish(first, token)
+        assert f"{token}1-disk" in pool.files
+    Store(pool, "/srv", None).finish(second, token)
+    assert sorted(pool.files) == sorted([f"{token}2-disk", "template-1-disk"])
+
+
 def test_a_copy_that_fails_leaves_nothing(image: Path) -> None:
     pool: Any = Pool()
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -44,8 +45,9 @@ class Library:
     def virEventRunDefaultImpl(self) -> None:
         time.sleep(30)
 
-    def open(self, _: str) -> SimpleNamespace:
-        self.answers.wait(30)
+    def open(self, uri: str) -> SimpleNamespace:
+        if not uri.startswith("qemu+tcp:"):
+            self.answers.wait(30)
         nothing = lambda *_: None  # noqa: E731
         return SimpleNamespace(
             domainEventRegisterAny=nothing,
@@ -106,6 +108,33 @@ def test_a_connection_that_opens_too_late_is_closed(
         connect("qemu:///system")
     library.answers.set()
     assert library.closed.wait(5)
+
+
+def test_a_host_that_does_not_answer_keeps_nobody_from_the_others(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_loop_of", 0)
+    monkeypatch.setattr(connection, "_connections", dict[str, Connection]())
+    silent = threading.Thread(target=connect, args=["qemu+ssh://silent/system"])
+    silent.start()
+    answered = threading.Thread(target=connect, args=["qemu+tcp://other/system"], daemon=True)
+    answered.start()
+    answered.join(10)
+    assert (answered.is_alive(), silent.is_alive()) == (False, True)
+    library.answers.set()
+    silent.join(10)
+    assert sorted(connection._connections) == ["qemu+ssh://silent/system", "qemu+tcp://other/system"]
+
+
+def test_domains_that_a_lost_connection_left_are_known(library: Library) -> None:
+    opened = Connection(library.open("qemu+tcp://host/system"), "qemu+tcp://host/system")
+    events: Any = SimpleNamespace(lost=lambda reason: None)
+    forget = {uuid: opened.watch(uuid, events) for uuid in ("ended", "left", "closed later")}
+    forget["ended"]()
+    assert opened.left == ()
+    opened._on_close(None, 2, None)
+    forget["closed later"]()
+    assert opened.left == ("left", "closed later")
 
 
 def test_a_qemu_whose_start_was_not_seen_is_found_by_its_name() -> None:
