@@ -28,11 +28,9 @@ _KEYS = {
     "alone",
     "touches",
 }
-# Wrappers of one program are stacked, whichever comes first; so they come one at a time.
+# Wrappers of one program are stacked, whichever comes first.
 _WRAP = """real=/run/mutant-{name}/{program.name}
 mkdir "${{real%/*}}"
-exec 9> /run/mutants.lock
-flock 9
 cp {program} $real
 cat > $real.wrapper <<END
 #!/bin/sh
@@ -42,8 +40,8 @@ cat >> $real.wrapper <<'END'
 {runs}END
 chmod 755 $real.wrapper
 mount --bind $real.wrapper {program}
-exec 9>&-
 """
+# Scripts run one at a time: several edit the same file, such as /etc/passwd.
 _UNIT = """[Unit]
 Description=Mutant {name}
 After=network.target ssh.service chrony.service docker.service
@@ -52,7 +50,7 @@ After=nestos-ignition-report.service ignition-firstboot-complete.service boot.mo
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/local/bin/kola-mutant-{name}
+ExecStart=/usr/bin/flock -o /run/kola-mutants.lock /usr/local/bin/kola-mutant-{name}
 
 [Install]
 WantedBy=multi-user.target
