@@ -41,12 +41,15 @@ def broken_tools(record: Record) -> list[Finding]:
 
 
 def broken_commit(record: Record) -> list[Finding]:
-    """`ostree ls`, when it does not list what every commit has."""
-    if len(record.committed) > 100 and not record.committed.keys().isdisjoint(
-        {"/usr/bin/sh", "/usr/bin/bash"}
-    ):
-        return []
-    return [Finding(_RULE, "ostree", f"`ostree ls` lists {len(record.committed)} files of the booted commit")]
+    """`ostree ls`, when it does not list what every commit has; `ostree diff`, when it tells no change."""
+    found = []
+    if len(record.committed) <= 100 or record.committed.keys().isdisjoint({"/usr/bin/sh", "/usr/bin/bash"}):
+        says = f"`ostree ls` lists {len(record.committed)} files of the booted commit"
+        found.append(Finding(_RULE, "ostree", says))
+    if not any(line.startswith("M ") for line in record.lines("changed-proof")):
+        says = "`ostree diff` does not tell that a byte of a program was changed"
+        found.append(Finding(_RULE, "ostree", says))
+    return found
 
 
 def _broken(record: Record) -> Iterator[tuple[str, str]]:

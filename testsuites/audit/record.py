@@ -182,6 +182,12 @@ class Record:
         return {file.path: file for file in found if file is not None}
 
     @cached_property
+    def changed(self) -> frozenset[str]:
+        """Files below /usr whose checksum, as ostree(1) makes it, is not the booted commit's."""
+        rows = (line.split(maxsplit=1) for line in self.lines("changed"))
+        return frozenset(row[1] for row in rows if len(row) == 2 and row[0] == "M")
+
+    @cached_property
     def policies(self) -> tuple[SshPolicy, ...]:
         found = []
         for head, lines in self._policies:
