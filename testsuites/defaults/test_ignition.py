@@ -15,8 +15,9 @@ pytestmark = pytest.mark.kola(tags=["defaults", "ignition"])
 def test_ignition_runs_once(machine: Machine) -> None:
     """A file that Ignition wrote and somebody removed does not come back at the next boot."""
     assert "removed" in machine.file(BEFORE).text.split(), "nothing of the config was there to be removed"
-    assert not machine.file("/boot/ignition.firstboot").exists
-    assert "ignition.firstboot" not in machine.run("cat /proc/cmdline").check().stdout
+    assert not machine.file("/boot/ignition.firstboot").exists, "/boot/ignition.firstboot is still there"
+    arguments = machine.run("cat /proc/cmdline").check().stdout
+    assert "ignition.firstboot" not in arguments, "the second boot has the argument ignition.firstboot"
     assert not machine.file(FROM_IGNITION).exists, "the config was applied again"
 
 

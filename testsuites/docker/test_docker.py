@@ -39,7 +39,8 @@ pytestmark = [
 def test_base(machine: Machine) -> None:
     """Docker, once enabled, is up after a boot, says what it is, and runs a container."""
     docker = Engine(machine, "docker")
-    assert machine.unit("docker.service").active_state == "active"
+    state = machine.unit("docker.service").active_state
+    assert state == "active", f"docker.service is {state}"
     info = json.loads(docker("info", "--format", "{{json .}}").check().stdout)
     # Docker before 20.10 does not say, and knows the older hierarchy alone.
     assert info.get("CgroupVersion", "1") == cgroup_version(machine)
@@ -51,9 +52,10 @@ def test_base(machine: Machine) -> None:
 @pytest.mark.kola(name="docker.group", guide="9.2#docker-starts")
 def test_group(machine: Machine) -> None:
     """The default user is in the group that may use docker; others may not."""
-    assert machine.run(["docker", "image", "inspect", IMAGE]).ok
+    machine.run(["docker", "image", "inspect", IMAGE]).check()
     refused = machine.run("runuser -u nobody -- docker image inspect " + IMAGE, sudo=True)
-    assert "permission denied" in refused.stderr
+    assert not refused.ok, "the account nobody may use docker"
+    assert "permission denied" in refused.stderr, f"it failed for another reason: {refused.stderr.strip()}"
 
 
 @pytest.mark.kola(name="docker.workflow", timeout="15m")

@@ -75,7 +75,8 @@ def test_remote_configs(services: Services, new_machine: NewMachine, way_in: Ign
     assert machine.file("/etc/kola/replacing").text == "replacing"
     assert machine.file("/etc/kola/merged").text == "merged"
     assert machine.file("/etc/kola/both").text == "child"
-    assert not machine.file("/etc/kola/replaced").exists
+    replaced = machine.file("/etc/kola/replaced").exists
+    assert not replaced, "a file of the config that was replaced is there"
 
 
 @pytest.mark.kola(guide="7.4.3#wrong-hash")

@@ -26,7 +26,7 @@ def test_a_disabled_unit_has_not_run(machine: Machine) -> None:
     """A unit with `enabled: false` is there, disabled, and did not run; it can be started by hand."""
     unit = machine.unit("kola-off.service")
     assert (unit.enabled_state, unit.active_state) == ("disabled", "inactive")
-    assert not machine.file("/var/lib/kola-off").exists
+    assert not machine.file("/var/lib/kola-off").exists, "the disabled unit has run"
     unit.start()
     assert unit.active_state == "active"
 
@@ -56,8 +56,8 @@ def test_masks(machine: Machine) -> None:
     unit = machine.unit("systemd-timedated.service")
     assert unit.enabled_state == "masked"
     started = machine.run(["systemctl", "start", unit.name], sudo=True)
-    assert not started.ok
-    assert "masked" in started.stderr
+    assert not started.ok, f"{unit.name} was started though it is masked"
+    assert "masked" in started.stderr, f"it failed for another reason: {started.stderr.strip()}"
 
 
 @pytest.mark.kola()

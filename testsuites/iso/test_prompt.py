@@ -144,8 +144,8 @@ def test_the_live_system_is_volatile(prompt: LivePrompt) -> None:
         ["overlay"],
         ["tmpfs"],
     )
-    assert not prompt.machine.run(["touch", "/usr/kola"], sudo=True).ok
-    assert prompt.machine.run(["test", "-e", "/run/ostree-live"]).ok
+    assert not prompt.machine.run(["touch", "/usr/kola"], sudo=True).ok, "/usr can be written"
+    assert prompt.machine.run(["test", "-e", "/run/ostree-live"]).ok, "/run/ostree-live is not there"
 
 
 @pytest.mark.kola(name="iso-prompt.volume-id")

@@ -75,7 +75,8 @@ def test_another_boot_entry_is_for_one_boot(machine: Machine) -> None:
     """
     new, old = new_and_old(machine)
     assert machine.file("/etc/kola-before").text == "before\n", "/etc was not taken along"
-    assert len(boot_entries(machine)) == 2
+    entries = boot_entries(machine)
+    assert len(entries) == 2, f"{len(entries)} boot entries are there, not two"
 
     reboot_into(machine, 1)
     assert booted(machine).checksum == old.checksum
