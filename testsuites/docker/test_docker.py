@@ -44,8 +44,8 @@ def test_base(machine: Machine) -> None:
     info = json.loads(docker("info", "--format", "{{json .}}").check().stdout)
     # Docker before 20.10 does not say, and knows the older hierarchy alone.
     assert info.get("CgroupVersion", "1") == cgroup_version(machine)
-    assert info["Driver"] == "overlay2"
-    assert info["Images"] == 1
+    assert info["Driver"] == "overlay2", f"docker stores images with {info['Driver']}, not overlay2"
+    assert info["Images"] == 1, f"docker has {info['Images']} images, not one"
     check_run(docker)
 
 

@@ -48,7 +48,8 @@ def test_remote_files(services: Services, new_machine: NewMachine) -> None:
         )
     )
     assert machine.run("/etc/kola/program").check().stdout == "fetched, unpacked and run\n"
-    assert machine.file("/etc/kola/program").mode == 0o555
+    mode = machine.file("/etc/kola/program").mode
+    assert mode == 0o555, f"/etc/kola/program has mode {mode:o}, not 555"
     assert machine.file("/etc/kola/https").text == "over https\n"
     assert machine.file("/etc/kola/tftp").text == "over tftp\n"
     assert [request.status for request in http.requests_for("program.gz")] == [200]

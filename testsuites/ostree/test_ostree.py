@@ -22,7 +22,8 @@ def status(machine: Machine) -> str:
 def test_unlock(machine: Machine) -> None:
     """An unlocked system takes changes below /usr."""
     machine.run("ostree admin unlock", sudo=True).check()
-    assert "Unlocked: development" in status(machine)
+    found = status(machine)
+    assert "Unlocked: development" in found, f"the system is not unlocked: {found}"
     machine.file(PROBE).write("for now\n")
     assert machine.file(PROBE).text == "for now\n"
 
@@ -47,7 +48,7 @@ def test_hotfix(machine: Machine) -> None:
     machine.reboot()
     assert machine.file(PROBE).text == "for good\n"
     found = status(machine)
-    assert "Unlocked: hotfix" in found
+    assert "Unlocked: hotfix" in found, f"no deployment is a hotfix: {found}"
     deployed = found.count("origin")
     assert deployed == before + 1, f"{deployed} deployments are there, not {before + 1}"
     entries = machine.run("ls /boot/loader/entries", sudo=True).check().lines
@@ -61,7 +62,8 @@ def test_remote(machine: Machine, distro: Distro) -> None:
     def remotes() -> set[str]:
         return set(machine.run("ostree remote list").check().lines)
 
-    assert distro.ostree_remote in remotes()
+    there = remotes()
+    assert distro.ostree_remote in there, f"{distro.ostree_remote} is not there, only {', '.join(there)}"
     url = "https://ostree.example.invalid/repo"
     machine.run(["ostree", "remote", "add", "--no-gpg-verify", "kola", url], sudo=True).check()
     assert "kola" in remotes()
@@ -69,7 +71,8 @@ def test_remote(machine: Machine, distro: Distro) -> None:
     assert url in machine.run("cat /etc/ostree/remotes.d/kola.conf /ostree/repo/config", sudo=True).stdout
     assert not machine.run(["ostree", "remote", "add", "kola", url], sudo=True).ok, "added twice"
     machine.run("ostree remote delete kola", sudo=True).check()
-    assert remotes() == {distro.ostree_remote}
+    left = remotes()
+    assert left == {distro.ostree_remote}, f"the remotes are {', '.join(sorted(left))} after a removal"
 
 
 @pytest.mark.kola(name="ostree.fsck", timeout="15m")
