@@ -59,7 +59,11 @@ printf '%s\n' /etc/* /etc/.[!.]* /etc/*/* /etc/*/.[!.]* /etc/*/*/* /etc/*/*/.[!.
     /var/home/*/.[!.]* /var/lib/* /var/lib/.[!.]* /var/spool/* /var/spool/*/*
 
 section files
-find / /boot /var /run /tmp /dev /dev/shm -xdev \
+# An unlocked /usr is a file system of its own.
+usr=
+[ "$(stat -c %d /)" = "$(stat -c %d /usr)" ] || usr=/usr
+# shellcheck disable=SC2086 # one word or none
+find / $usr /boot /var /run /tmp /dev /dev/shm -xdev \
     \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o -printf '%y %m %U %G %s %p\t%l\n'
 section capabilities
 getcap -r /etc /usr /var /boot /run
