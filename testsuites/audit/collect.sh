@@ -64,7 +64,12 @@ usr=
 [ "$(stat -c %d /)" = "$(stat -c %d /usr)" ] || usr=/usr
 # shellcheck disable=SC2086 # one word or none
 find / $usr /boot /var /run /tmp /dev /dev/shm -xdev \
-    \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o -printf '%y %m %U %G %s %p\t%l\n'
+    \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o \( \
+    \( -path "/usr/*" -o -path "$canary/secret" \) -type f -newermt 1970-01-02 -fprintf "$canary/retimed" '%p\n' \
+    , -printf '%y %m %U %G %s %p\t%l\n' \)
+# ostree gives all files of a commit the same time, the first second of 1970.
+section retimed
+cat "$canary/retimed"
 section capabilities
 getcap -r /etc /usr /var /boot /run
 section digests

@@ -292,7 +292,7 @@ def _files(record: Record) -> dict[str, str]:
             if file.kind == "f" and file.size != original.size:
                 words.append(f"{file.size} bytes, not {original.size}")
             elif file.path in record.changed:
-                words.append("with other content")
+                words.append("written since")
         elif file.kind == "f":
             words.append(record.digests.get(file.path, f"{file.size} bytes"))
         if file.target:

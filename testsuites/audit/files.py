@@ -258,7 +258,7 @@ def _difference(record: Record, here: FileFact | None, shipped: FileFact | None)
 
 
 def committed(record: Record) -> list[Finding]:
-    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, target, content."""
+    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, size, target, time."""
     rule = "/usr is what was committed"
     here = {
         file.path: file
@@ -282,7 +282,7 @@ def committed(record: Record) -> list[Finding]:
         elif file.kind == "l" and file.target != original.target:
             found.append(Finding(rule, path, f"leads to {file.target}, not {original.target}"))
         elif path in record.changed:
-            found.append(Finding(rule, path, "has other content, or other extended attributes"))
+            found.append(Finding(rule, path, "was written since it was deployed"))
     return found
 
 

@@ -183,9 +183,8 @@ class Record:
 
     @cached_property
     def changed(self) -> frozenset[str]:
-        """Files below /usr whose checksum, as ostree(1) makes it, is not the booted commit's."""
-        rows = (line.split(maxsplit=1) for line in self.lines("changed"))
-        return frozenset(row[1] for row in rows if len(row) == 2 and row[0] == "M")
+        """Files below /usr that were written since ostree deployed them, by their times."""
+        return frozenset(path for path in self.lines("retimed") if path.startswith("/usr/"))
 
     @cached_property
     def policies(self) -> tuple[SshPolicy, ...]:

@@ -93,7 +93,7 @@ def test_what_opens_a_system_is_a_failure(sections: dict[str, list[str]], catego
 @pytest.mark.parametrize(
     ("sections", "category", "item"),
     [
-        ({"changed": ["M    /usr/bin/bash"]}, "files", "/usr/bin/bash"),
+        ({"retimed": ["/usr/bin/bash"]}, "files", "/usr/bin/bash"),
         ({"sysctl": ["net.ipv4.conf.all.rp_filter = 0"]}, "sysctl", "net.ipv4.conf.all.rp_filter"),
         ({"files": ["f 644 0 0 9 /etc/motd\t"]}, "files", "/etc/motd"),
     ],
