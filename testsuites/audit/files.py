@@ -258,7 +258,7 @@ def _difference(record: Record, here: FileFact | None, shipped: FileFact | None)
 
 
 def committed(record: Record) -> list[Finding]:
-    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, size, target, time."""
+    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, size, target."""
     rule = "/usr is what was committed"
     here = {
         file.path: file
