@@ -65,9 +65,9 @@ usr=
 # shellcheck disable=SC2086 # one word or none
 find / $usr /boot /var /run /tmp /dev /dev/shm -xdev \
     \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o \( \
-    \( -path "/usr/*" -o -path "$canary/secret" \) -type f -newermt 1970-01-02 -fprintf "$canary/retimed" '%p\n' \
-    , -printf '%y %m %U %G %s %p\t%l\n' \)
-# ostree gives all files of a commit the same time, the first second of 1970.
+    \( -path "/usr/*" -o -path "$canary/secret" \) -type f -size +0 -newermt 1970-01-02 \
+    -fprintf "$canary/retimed" '%p\n' , -printf '%y %m %U %G %s %p\t%l\n' \)
+# ostree gives all files of a commit the same time, the first second of 1970, except for empty ones.
 section retimed
 cat "$canary/retimed"
 section capabilities
