@@ -40,7 +40,7 @@ def test_facts_tell_of_mutants(
     config = tmp_path / "mutants.ign"
     config.write_text(fact_group.config().to_json())
     facts = _facts(reference, tmp_path / "out", "--append-ignition", str(config))
-    found = [str(one) for one in differences(clean, facts)]
+    found = [str(one) for one in differences(clean, facts) if "/kola-mutant-" not in one.item]
     table.append(f"{fact_group}: {len(found)} differences")
     untold = {}
     for mutant in fact_group.mutants:
