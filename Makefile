@@ -27,7 +27,7 @@ testiso: $(if $(BUILD),$(VENV)/.ready packages,live)
 	$(BIN)/kola testiso --parallel 2 --workdir "$(or $(BUILD),none)"
 
 mutants: reference
-	$(BIN)/pytest -q tests/mutants/test_mutants.py
+	$(BIN)/pytest -q tests/mutants
 
 # The platform libvirt: its packages, without services, and libvirt-python; then its tests on daemons of their own.
 # Tests of a pool start an sshd of their own; that of the host stays off.

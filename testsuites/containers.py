@@ -144,8 +144,9 @@ def check_volumes(engine: Engine) -> None:
     script = "cat /readable/file; echo more >> /data/file; echo kept > /volume/file; echo no > /readable/file"
     refused = engine.shell(script, *shared)
     assert refused.stdout == "mine\n", refused
-    assert not refused.ok
-    assert "Read-only file system" in refused.stderr
+    assert not refused.ok, "a container wrote into a directory that it was given read-only"
+    said = refused.stderr.strip()
+    assert "Read-only file system" in said, f"it could not write for another reason: {said}"
     assert engine.machine.file(f"{bind}/file").text == "mine\nmore\n"
     assert engine.shell("cat /data/file", "-v", "kola-volume:/data").check().stdout == "kept\n"
     engine("volume", "rm", "kola-volume").check()
@@ -172,7 +173,8 @@ def check_network(engine: Engine) -> None:
     address = inspected["IPAddress"] or next(iter(inspected["Networks"].values()))["IPAddress"]
     assert engine.shell(ASK % address, network=True).check().stdout == f"{GREETING}\n"
     alone = engine.shell("ls /sys/class/net").check()
-    assert alone.stdout.split() == ["lo"]
+    interfaces = alone.stdout.split()
+    assert interfaces == ["lo"], f"a container without network has {', '.join(interfaces)}"
     engine("rm", "-f", "kola-server").check()
 
 

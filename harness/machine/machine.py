@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.errors import HarnessError, MachineFailure
-from harness.machine import health
+from harness.machine import health, logins
 from harness.machine.arrival import READ_BOOT_ID, Arrival
 from harness.machine.console import Console
 from harness.machine.guest import File, Unit
@@ -223,6 +223,8 @@ class Machine:
             raise
         self._publish("command", {"command": line, "status": done.status, "seconds": round(done.seconds, 3)})
         if arrival is not None:
+            if logins.not_opened(done):
+                raise logins.failure(self.access.user, done, self.journal)
             done = replace(done, stdout=arrival.output(done))
         return done
 
@@ -346,9 +348,15 @@ class Machine:
     # Health
 
     def findings(self) -> list[health.Finding]:
-        """Return all problems since the last call. Asks the guest and examines its streams."""
+        """Return all problems since the last call. Asks the guest and examines its streams.
+
+        Raises MachineFailure `login-session` when the guest cannot be asked.
+        """
         wait = "" if self._waited_for == self.boot_id else health.WAIT_FOR_BOOT
-        report = health.Report.parse(self.run(wait + health.PROBE, timeout=120).stdout)
+        probed = self.run(wait + health.PROBE, timeout=120)
+        if logins.not_opened(probed):
+            raise logins.failure(self.access.user, probed, self.journal)
+        report = health.Report.parse(probed.stdout)
         if wait and report.still_starting:
             self._publish("notice", {"text": report.still_starting})
         self._waited_for = self.boot_id

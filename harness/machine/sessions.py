@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from harness.errors import MachineFailure
+from harness.machine import logins
 from harness.machine.arrival import READ_BOOT_ID
 from harness.machine.instance import Instance
 from harness.machine.probe import Since, wait_for_banner, wait_for_sshd
@@ -152,7 +153,7 @@ class Sessions:
         while True:
             try:
                 self._current = self.open(deadline)
-                self.boot_id = self._current.run(READ_BOOT_ID, deadline=deadline).stdout.strip()
+                first = self._current.run(READ_BOOT_ID, deadline=deadline)
             except ConnectionLost as error:
                 deadline.check("waiting for the first SSH command", str(error))
                 continue
@@ -167,7 +168,16 @@ class Sessions:
                     ) from None
                 self._instance.incidents.wake.wait(0.5)
                 continue
-            break
+            if first.ok:
+                break
+            # PAM may ask for a part of the system that is still starting.
+            barred = self._deadline(NOLOGIN_SECONDS) if barred is None else barred
+            self._instance.incidents.check()
+            if barred.expired:
+                raise logins.failure(self._access.user, first, self._instance.journal)
+            self.drop()
+            self._instance.incidents.wake.wait(0.5)
+        self.boot_id = first.stdout.strip()
         self._publish("reachable", {"seconds": time.monotonic() - started, "boot_id": self.boot_id})
 
     def wait_resumed(self, boot_id: str) -> None:

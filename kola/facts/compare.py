@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,7 @@ GRAVE = frozenset(
         "deployments",
         "journal",
         "names",
+        "open-files",
         "remotes",
         "secrets",
         "states",
@@ -39,9 +41,19 @@ GRAVE = frozenset(
 )
 """Categories in which a difference fails the run unless it is approved."""
 
+_OPENING_FILES = re.compile(
+    r"/etc/(sudoers|ssh/|pam\.|security/|nsswitch\.conf|ld\.so\.preload|polkit-1/|dbus-1/|cron|anacrontab|rc\.|init\.d/"
+    r"|profile\.d/|udev/|modprobe\.d/|modules-load\.d/|NetworkManager/(conf\.d|dispatcher\.d)/|systemd/).*"
+    r"|/run/(systemd/system|udev)/.*|/var/usrlocal/.*|/var/spool/(cron|at)/.*"
+)
+"""Files that give rights, or that somebody runs. In the category `files` these are graver than others."""
 
 TIMES = frozenset({"boot-times"})
 """Categories of seconds, which differ from boot to boot: told when they grow by half, and by ten seconds."""
+
+
+def _is_grave(category: str, item: str) -> bool:
+    return category in GRAVE or (category == "files" and _OPENING_FILES.fullmatch(item) is not None)
 
 
 def _slower(before: str | None, after: str | None) -> bool:
@@ -97,7 +109,7 @@ def differences(before: Facts, after: Facts, approvals: Iterable[Approval] = ())
             ):
                 continue
             severity, reason = Severity.NOTICE, ""
-            if category in GRAVE:
+            if _is_grave(category, item):
                 approval = next((one for one in known if one.covers(category, item)), None)
                 severity = Severity.FAILURE if approval is None else Severity.APPROVED
                 reason = approval.reason if approval is not None else ""

@@ -114,6 +114,27 @@ def test_a_key_that_is_refused_for_good_is_named(lab: Lab) -> None:
     assert "nest" in str(caught.value)
 
 
+def test_sessions_that_pam_does_not_open_are_named_with_the_reason(lab: Lab) -> None:
+    reason = "error: PAM: pam_open_session(): Permission denied"
+    lab.fake.plan(commands=[{"match": "boot_id", "status": 254, "journal": [f"sshd: {reason}"]}])
+    with within(12), pytest.raises(MachineFailure) as caught:
+        lab.boot()
+    assert caught.value.cause == "login-session"
+    assert f"every session ends at once with status 254: {reason}" in str(caught.value)
+
+
+def test_a_shell_that_does_not_run_is_named_with_its_own_words(lab: Lab) -> None:
+    lab.fake.plan(commands=[{"match": "boot_id", "status": 1, "stderr": "bash: cannot be executed\n"}])
+    with within(12), pytest.raises(MachineFailure, match="status 1: bash: cannot be executed") as caught:
+        lab.boot()
+    assert caught.value.cause == "login-session"
+
+
+def test_sessions_that_end_until_the_boot_is_over_are_tried_again(lab: Lab) -> None:
+    lab.fake.plan(commands=[{"match": "boot_id", "status": 254, "times": 2}])
+    assert lab.boot().run("whoami").stdout == "nest\n"
+
+
 def test_logins_barred_until_the_boot_is_over_are_tried_again(lab: Lab) -> None:
     lab.fake.plan(refuse_key_times=1)
     assert lab.boot().run("whoami").stdout == "nest\n"

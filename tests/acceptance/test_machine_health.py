@@ -66,6 +66,13 @@ def test_a_line_on_the_console_fails_the_check_by_name(lab: Lab, name: str) -> N
     assert "console line" in str(caught.value)
 
 
+def test_a_guest_that_opens_no_session_any_more_is_named(lab: Lab) -> None:
+    machine = booted(lab, commands=[{"match": "@state", "status": 254}])
+    with pytest.raises(MachineFailure, match="ends at once with status 254") as caught:
+        machine.check_health()
+    assert caught.value.cause == "login-session"
+
+
 def test_the_same_in_the_journal_is_found_as_well(lab: Lab) -> None:
     machine = booted(lab, boots=[{"journal": [SIGNS["oom-killer"]]}])
     with pytest.raises(MachineFailure, match="journal line") as caught:

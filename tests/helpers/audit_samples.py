@@ -110,6 +110,7 @@ SECTIONS: dict[str, list[str]] = {
         *(f"-00644 0 0      1 {'c' * 64} /usr/share/file{number}" for number in range(100)),
         f"-00644 0 0     10 {'c' * 64} /usr/etc/profile",
     ],
+    "retimed": [f"{CANARY}/secret"],
     "sockets": [
         'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=243,fd=3))',
         'udp UNCONN 0 0 127.0.0.1:323 0.0.0.0:* users:(("chronyd",pid=271,fd=5))',

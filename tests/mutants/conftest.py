@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mutants.factset import fact_groups
 from mutants.mutantset import groups, load
 
 TABLE: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -21,7 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "group" not in metafunc.fixturenames:
+    asked = {"group", "fact_group"} & set(metafunc.fixturenames)
+    if not asked:
         return
     wanted = metafunc.config.getoption("--mutant")
     mutants = load()
@@ -29,7 +31,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(f"--mutant: there is none named {', '.join(sorted(unknown))}")
     chosen = [mutant for mutant in mutants if not wanted or mutant.name in wanted]
     alone = metafunc.config.getoption("--mutants-alone")
-    metafunc.parametrize("group", groups(chosen, alone=alone), ids=str)
+    packed = fact_groups(chosen) if "fact_group" in asked else groups(chosen, alone=alone)
+    metafunc.parametrize(asked.pop(), packed, ids=str)
 
 
 @pytest.fixture

@@ -27,12 +27,12 @@ _KEYS = {
     "cause",
     "alone",
     "touches",
+    "facts",
+    "no_facts",
 }
-# Wrappers of one program are stacked, whichever comes first; so they come one at a time.
+# Wrappers of one program are stacked, whichever comes first.
 _WRAP = """real=/run/mutant-{name}/{program.name}
 mkdir "${{real%/*}}"
-exec 9> /run/mutants.lock
-flock 9
 cp {program} $real
 cat > $real.wrapper <<END
 #!/bin/sh
@@ -42,8 +42,8 @@ cat >> $real.wrapper <<'END'
 {runs}END
 chmod 755 $real.wrapper
 mount --bind $real.wrapper {program}
-exec 9>&-
 """
+# Scripts run one at a time: several edit the same file, such as /etc/passwd.
 _UNIT = """[Unit]
 Description=Mutant {name}
 After=network.target ssh.service chrony.service docker.service
@@ -52,7 +52,7 @@ After=nestos-ignition-report.service ignition-firstboot-complete.service boot.mo
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/local/bin/kola-mutant-{name}
+ExecStart=/usr/bin/flock -o /run/kola-mutants.lock /usr/local/bin/kola-mutant-{name}
 
 [Install]
 WantedBy=multi-user.target
@@ -69,6 +69,9 @@ class Mutant:
     their messages must contain. With `cause` the machine itself is the verdict: the run's one test must fail
     as the guest's fault, for this cause. `touches` names what else than files, units, links and users of its
     config the change is about.
+
+    `facts` are words that differences of `kola facts diff` must have; without them it must name a subject.
+    `no_facts` says why it cannot (factset.py).
     """
 
     name: str
@@ -81,6 +84,8 @@ class Mutant:
     suites: tuple[str, ...]
     touches: frozenset[str] = frozenset()
     says: Mapping[str, str] = field(default_factory=dict)
+    facts: tuple[str, ...] = ()
+    no_facts: str = ""
 
     @property
     def subjects(self) -> frozenset[str]:
@@ -172,7 +177,7 @@ def load(directory: Path = HERE) -> list[Mutant]:
         document = yaml.safe_load(file.read_text())
         suites = tuple(document["suites"])
         for entry in document["mutants"]:
-            found.append(_mutant(entry, suites, file))
+            found.append(_mutant({"no_facts": document.get("no_facts", ""), **entry}, suites, file))
     names = [mutant.name for mutant in found]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"mutants defined twice: {sorted(twice)}")
@@ -189,7 +194,10 @@ def _mutant(entry: dict[str, Any], suites: Sequence[str], file: Path) -> Mutant:
         raise ValueError(f"{file.name}: {name}: instead_of and runs go together")
     if not (entry.get("butane") or entry.get("at_boot") or entry.get("runs")):
         raise ValueError(f"{file.name}: {name}: changes nothing")
+    if entry.get("facts") and entry["no_facts"]:
+        raise ValueError(f"{file.name}: {name}: has facts and no_facts")
     says = _words(entry.get("caught_by", ()))
+    covered = [f"mounts: {entry['instead_of']}: "] if entry.get("instead_of") else []
     return Mutant(
         name=name,
         breaks=entry["breaks"],
@@ -201,6 +209,8 @@ def _mutant(entry: dict[str, Any], suites: Sequence[str], file: Path) -> Mutant:
         suites=tuple(suites),
         touches=frozenset(entry.get("touches", ())),
         says={test: words for test, words in says.items() if words},
+        facts=tuple(entry.get("facts", covered)),
+        no_facts=entry["no_facts"],
     )
 
 

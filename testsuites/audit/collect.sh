@@ -59,8 +59,17 @@ printf '%s\n' /etc/* /etc/.[!.]* /etc/*/* /etc/*/.[!.]* /etc/*/*/* /etc/*/*/.[!.
     /var/home/*/.[!.]* /var/lib/* /var/lib/.[!.]* /var/spool/* /var/spool/*/*
 
 section files
-find / /boot /var /run /tmp /dev /dev/shm -xdev \
-    \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o -printf '%y %m %U %G %s %p\t%l\n'
+# An unlocked /usr is a file system of its own.
+usr=
+[ "$(stat -c %d /)" = "$(stat -c %d /usr)" ] || usr=/usr
+# shellcheck disable=SC2086 # one word or none
+find / $usr /boot /var /run /tmp /dev /dev/shm -xdev \
+    \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o \( \
+    \( -path "/usr/*" -o -path "$canary/secret" \) -type f -size +0 -newermt 1970-01-02 \
+    -fprintf "$canary/retimed" '%p\n' , -printf '%y %m %U %G %s %p\t%l\n' \)
+# ostree gives all files of a commit the same time, the first second of 1970, except for empty ones.
+section retimed
+cat "$canary/retimed"
 section capabilities
 getcap -r /etc /usr /var /boot /run
 section digests

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from testsuites.audit.files import secrets
+from testsuites.audit.files import secrets, world_writable
 from testsuites.audit.items import Line
 from testsuites.audit.record import Record
 
@@ -12,31 +12,41 @@ _SSHD = (
     "port", "permitrootlogin", "pubkeyauthentication", "passwordauthentication",
     "kbdinteractiveauthentication",
     "permitemptypasswords", "hostbasedauthentication", "authorizedkeysfile", "authorizedkeyscommand",
-    "pubkeyacceptedalgorithms", "authenticationmethods", "allowusers", "denyusers", "subsystem",
+    "pubkeyacceptedalgorithms", "authenticationmethods", "allowusers", "denyusers", "allowgroups",
+    "denygroups", "subsystem", "trustedusercakeys", "authorizedprincipalsfile", "authorizedprincipalscommand",
+    "forcecommand", "permituserenvironment", "strictmodes", "usepam", "gssapiauthentication", "ignorerhosts",
+    "ciphers", "macs", "kexalgorithms", "hostkeyalgorithms",
 )  # fmt: skip
 _VOLATILE_FILES = re.compile(
-    r"/(proc|sys|dev|run|tmp|var/tmp|var/log|var/cache|sysroot|boot)(/.*)?"
+    r"/(proc|sys|dev|tmp|var/tmp|var/log|var/cache|sysroot|boot)(/.*)?"
+    r"|/run(/(?!systemd/system/|udev/rules\.d/).*)?|/run/systemd/system/.*kola-.*"
     r"|/etc/(machine-id|hostname|hosts|resolv\.conf|adjtime|\.updated|\.pwd\.lock|\.ignition-result\.json)"
     r"|/etc/(passwd|shadow|group|gshadow|subuid|subgid)-?"
     r"|/etc/ssh/ssh_host_.*|/etc/systemd/system-preset/20-ignition\.preset"
-    r"|/etc/systemd/system/.*kola-.*|/etc/systemd/system/dev-virtio.*|/var/lib/(systemd|NetworkManager|chrony)/.*"
+    r"|/etc/systemd/system/.*kola-.*|/etc/systemd/system/dev-virtio.*"
+    r"|/var/lib/(systemd/(?!linger/)|NetworkManager/|chrony/).*"
     r"|/var/tmp/kola-.*"
     r"|.*/\.sudo_as_admin_successful|.*/\.ssh(/.*)?"
 )
 _VOLATILE_SYSCTL = re.compile(
     r"kernel\.(random\..*|ns_last_pid|hostname|domainname|threads-max|pty\.nr|perf_.*|sched_domain\..*|core_pipe.*)"
     r"|fs\.(dentry-state|file-.*|inode-.*|aio-nr|epoll\..*|quota\..*|pipe-user.*|.*max_user.*)"
-    r"|net\.(netfilter|ipv[46]\.(conf|neigh|route|tcp_.*mem|udp_mem))\..*|net\.ipv4\.(tcp|udp)_.*mem"
-    r"|net\.ipv6\.(conf|neigh)\..*|vm\..*(reserve|min_free).*|user\.max_.*|dev\..*|abi\..*|net\.ipv4\.tcp_max_.*"
+    r"|net\.(netfilter|ipv[46]\.(conf\.(?!all|default)|neigh|route|tcp_.*mem|udp_mem)).*|net\.ipv4\.(tcp|udp)_.*mem"
+    r"|vm\..*(reserve|min_free).*|user\.max_.*|dev\..*|abi\..*|net\.ipv4\.tcp_max_.*"
 )
 _ENABLING = re.compile(
     r"(/etc|/run)/systemd/(system|user|system\.control)/|/run/systemd/generator[^/]*/|.*/\.config/systemd/user/"
 )
+_LINGER = "/var/lib/systemd/linger/"
 _PASSING_UNITS = re.compile(
     r"session-|user@|user-runtime-dir@|run-|systemd-(hostnamed|timedated|localed)|kola-"
 )
 _VERSION = re.compile(r"\b\d+[\w-]*(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<=/)\d+(?=/|$)|[0-9a-f]{8,}")
+_PASSING_MOUNTS = re.compile(
+    r"/run/(user|credentials|netns|containers)/.*|/proc/sys/fs/binfmt_misc|/sys/(kernel/config|fs/fuse/connections)"
+)
+"""Mount points of logins, and those that appear when somebody first looks."""
 _PHASE = re.compile(r"(?:(\d+)min )?([0-9.]+)(m?s) \((firmware|loader|kernel|initrd|userspace)\)")
 _VOLATILE_ARGUMENTS = ("BOOT_IMAGE=", "ostree=", "ignition.firstboot", "$ignition_firstboot")
 
@@ -66,7 +76,8 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
             file.path.removeprefix("/etc/systemd/system/"): file.target
             for file in record.files
             if file.kind == "l" and _ENABLING.match(file.path) and "kola-" not in file.path
-        },
+        }
+        | {file.path: "without a login" for file in record.files if file.path.startswith(_LINGER)},
         "running-units": {
             one["Id"]: one.get("FragmentPath", "")
             for one in record.shown("services")
@@ -97,12 +108,9 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
             for path, value in record.capabilities.items()
             if not path.startswith(f"{record.canary}/")
         },
+        "open-files": _open_files(record),
         "mounts": _mounts(record),
-        "kernel-arguments": {
-            argument.partition("=")[0]: argument
-            for argument in record.kernel_arguments
-            if not argument.startswith(_VOLATILE_ARGUMENTS)
-        },
+        "kernel-arguments": _kernel_arguments(record),
         "boot-entries": {
             entry.file.rpartition("/")[2]: " ".join(
                 (
@@ -242,15 +250,33 @@ def _ways_in(record: Record) -> dict[str, str]:
             stranger = usual.get(policy.daemon, {})
             if values and (policy.settings is stranger or policy.settings.get(key) != stranger.get(key)):
                 found[f"{policy.daemon} {policy.user} from {policy.address}: {key}"] = values
+    return found | {
+        f"{line.file} {' '.join(line.text.split())}": "" for line in record.file_lines("sshd-matches")
+    }
+
+
+def _open_files(record: Record) -> dict[str, str]:
+    """Files that others may read or change, as the rule for modes finds them; also those left out below."""
+    found: dict[str, str] = {}
+    for one in world_writable(record):
+        found[one.item] = "; ".join(filter(None, (found.get(one.item), one.says)))
     return found
 
 
+def _kernel_arguments(record: Record) -> dict[str, str]:
+    """All values of each argument in their order: a later one may undo an earlier one."""
+    found: dict[str, list[str]] = {}
+    for argument in record.kernel_arguments:
+        if not argument.startswith(_VOLATILE_ARGUMENTS):
+            found.setdefault(argument.partition("=")[0], []).append(argument)
+    return {name: " ".join(given) for name, given in found.items()}
+
+
 def _mounts(record: Record) -> dict[str, str]:
-    passing = ("/run/", "/sys/", "/proc/", "/dev/")
     return {
         one.point: f"{one.kind} {','.join(sorted(one.options))}"
         for one in record.mounts
-        if not one.point.startswith(passing)
+        if not _PASSING_MOUNTS.fullmatch(one.point)
     }
 
 
@@ -265,6 +291,8 @@ def _files(record: Record) -> dict[str, str]:
             words.append(original.checksum)
             if file.kind == "f" and file.size != original.size:
                 words.append(f"{file.size} bytes, not {original.size}")
+            elif file.path in record.changed:
+                words.append("written since")
         elif file.kind == "f":
             words.append(record.digests.get(file.path, f"{file.size} bytes"))
         if file.target:

@@ -281,6 +281,8 @@ def committed(record: Record) -> list[Finding]:
             found.append(Finding(rule, path, f"has {file.size} bytes, not {original.size}"))
         elif file.kind == "l" and file.target != original.target:
             found.append(Finding(rule, path, f"leads to {file.target}, not {original.target}"))
+        elif path in record.changed:
+            found.append(Finding(rule, path, "was written since it was deployed"))
     return found
 
 

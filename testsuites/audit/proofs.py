@@ -56,6 +56,8 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         file = record.all_files.get(f"{record.canary}/{name}")
         if file is None or file.kind != kind or (mode is not None and file.mode != mode):
             yield "find", f"it does not list the planted {name} as it is"
+    if f"{record.canary}/secret" not in record.lines("retimed"):
+        yield "find", "it does not tell that a planted file is younger than ostree's"
     if f"{record.canary}/capable" not in record.capabilities:
         yield "getcap", "it does not list the planted file that has a capability"
     seen = {line.file.rpartition("/")[2] for line in record.secrets if line.file.startswith(record.canary)}

@@ -182,6 +182,11 @@ class Record:
         return {file.path: file for file in found if file is not None}
 
     @cached_property
+    def changed(self) -> frozenset[str]:
+        """Files below /usr that were written since ostree deployed them, by their times."""
+        return frozenset(path for path in self.lines("retimed") if path.startswith("/usr/"))
+
+    @cached_property
     def policies(self) -> tuple[SshPolicy, ...]:
         found = []
         for head, lines in self._policies:

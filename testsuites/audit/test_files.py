@@ -47,7 +47,7 @@ def test_jobs(record: Record) -> None:
 
 @pytest.mark.kola(guide="9.1#read-only")
 def test_usr(collection: Collection) -> None:
-    """Every file below /usr has the kind, mode, owner, size and target that the booted commit has."""
+    """Every file below /usr is as the booted commit has it, and was not written since it was deployed."""
     assert_none(files.committed(collection.record_with_commit()))
 
 

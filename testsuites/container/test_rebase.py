@@ -70,8 +70,9 @@ def test_rebase_to_an_archive(
     pending = deployments(machine)[0]
     assert (pending.source, pending.digest, pending.staged) == (reference, image.digest, True)
     assert machine.file(f"{pending.directory}{MARK}").text == "archive\n"
-    assert not machine.file(f"{pending.directory}/usr/bin/podman").exists
-    assert machine.file(f"{pending.directory}/usr/bin/crun").exists
+    programs = f"{pending.directory}/usr/bin"
+    assert not machine.file(f"{programs}/podman").exists, "podman, which the image takes away, is deployed"
+    assert machine.file(f"{programs}/crun").exists, "crun, which the image has, is not deployed"
 
 
 def fails(machine: Machine, reference: str) -> str:
@@ -79,8 +80,9 @@ def fails(machine: Machine, reference: str) -> str:
     before = deployments(machine)
     failed = machine.run(f"rpm-ostree rebase {reference}", sudo=True, timeout=300)
     assert failed.status == 1, failed
-    assert deployments(machine) == before
-    assert not machine.file("/run/ostree/staged-deployment").exists
+    assert deployments(machine) == before, "a rebase that failed changed the deployments"
+    staged = machine.file("/run/ostree/staged-deployment").exists
+    assert not staged, "a rebase that failed left a staged deployment"
     return failed.stderr
 
 

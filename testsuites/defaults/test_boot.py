@@ -17,17 +17,25 @@ pytestmark = pytest.mark.kola(tags=["defaults"])
 @pytest.mark.machine(boot="cold")
 def test_boots_without_failed_units(machine: Machine) -> None:
     """A first boot for real ends with the system running, its own kernel and no unit failed."""
-    assert machine.run("systemctl is-system-running --wait").stdout.strip() == "running"
-    assert machine.run("systemctl list-units --state=failed --no-legend --plain").stdout.strip() == ""
+    state = machine.run("systemctl is-system-running --wait").stdout.strip()
+    failed = machine.run("systemctl list-units --state=failed --no-legend --plain").lines
+    units = ", ".join(line.split()[0] for line in failed)
+    assert state == "running", f"the system is {state}; failed units: {units or 'none'}"
+    assert not failed, f"failed units: {units}"
     kernel = machine.run("uname -r").check().stdout.strip()
-    assert machine.file(f"/usr/lib/modules/{kernel}").exists
+    assert machine.file(f"/usr/lib/modules/{kernel}").exists, (
+        f"kernel {kernel} runs, which /usr does not have"
+    )
 
 
 @pytest.mark.kola(guide="5.4#default-target")
 def test_default_target(machine: Machine, distro: Distro) -> None:
     """The system comes up in its default target."""
-    assert machine.run("systemctl get-default").check().stdout.strip() == distro.default_target
-    assert machine.unit(distro.default_target).active_state == "active"
+    target = distro.default_target
+    found = machine.run("systemctl get-default").check().stdout.strip()
+    assert found == target, f"the default target is {found}, not {target}"
+    state = machine.unit(target).active_state
+    assert state == "active", f"{target} is {state}"
 
 
 @pytest.mark.kola(guide="5.5.4")
@@ -37,15 +45,17 @@ def test_os_release(machine: Machine, distro: Distro) -> None:
     assert distro.accepts(fields), f"os-release is that of another system: {fields}"
     for key in ("NAME", "VERSION", "VERSION_ID", "PRETTY_NAME", "OSTREE_VERSION"):
         assert fields.get(key), f"os-release has no {key}"
-    assert fields["VERSION_ID"] in fields["VERSION"]
-    assert distro.title in fields["PRETTY_NAME"]
+    version, name = fields["VERSION"], fields["PRETTY_NAME"]
+    assert fields["VERSION_ID"] in version, f"VERSION is {version!r}, without {fields['VERSION_ID']}"
+    assert distro.title in name, f"PRETTY_NAME is {name!r}, without {distro.title}"
 
 
 @pytest.mark.kola(guide="5.5.4")
 def test_deployed_version_is_the_one_named(machine: Machine) -> None:
     """ostree booted the version that os-release names."""
     version = os_release(machine)["OSTREE_VERSION"]
-    assert version in machine.run("ostree admin status", sudo=True).check().stdout
+    status = machine.run("ostree admin status", sudo=True).check().stdout.strip()
+    assert version in status, f"os-release names version {version}, ostree says: {status}"
 
 
 @pytest.mark.kola(guide="5.4#kernel-arguments")
@@ -53,19 +63,20 @@ def test_kernel_arguments(machine: Machine, distro: Distro) -> None:
     """The kernel got the arguments the build configures, and boots the ostree deployment."""
     given = words(machine.run("cat /proc/cmdline").check().stdout)
     for argument in distro.extra_kargs:
-        assert argument in given
-    assert any(argument.startswith("ostree=") for argument in given)
-    assert any(argument.startswith("root=") for argument in given)
+        assert argument in given, f"the kernel did not get {argument}: {' '.join(given)}"
+    for key in ("ostree=", "root="):
+        named = any(argument.startswith(key) for argument in given)
+        assert named, f"the kernel got no {key}: {' '.join(given)}"
 
 
 @pytest.mark.kola()
 def test_machine_id(machine: Machine) -> None:
     """The machine has an id of its own, made at first boot."""
     found = machine.run("cat /etc/machine-id").check().stdout.strip()
-    assert re.fullmatch(r"[0-9a-f]{32}", found)
-    assert found != "0" * 32
+    assert re.fullmatch(r"[0-9a-f]{32}", found), f"/etc/machine-id has {found!r}, not 32 digits"
+    assert found != "0" * 32, "the machine's id is all zeros"
     shipped = machine.run("cat /usr/etc/machine-id").stdout.strip()
-    assert found != shipped
+    assert found != shipped, f"the machine's id {found} is the image's"
 
 
 @pytest.mark.kola()
@@ -74,7 +85,7 @@ def test_journal_is_persistent(machine: Machine) -> None:
     on_disk = machine.run("ls -d /var/log/journal/$(cat /etc/machine-id)", sudo=True)
     assert on_disk.ok, "this machine's journal is not on disk"
     first = machine.run("journalctl -b -k -o cat -n 3 --no-pager", sudo=True).check()
-    assert first.stdout.strip()
+    assert first.stdout.strip(), "the journal has no message of this boot's kernel"
 
 
 @pytest.mark.kola()

@@ -13,10 +13,11 @@ pytestmark = pytest.mark.kola(tags=["defaults", "docker"])
 @pytest.mark.kola(guide="9.2#docker-off")
 def test_docker_is_present_but_off(machine: Machine, distro: Distro) -> None:
     """Docker is installed, not enabled and not running."""
-    assert machine.run("command -v docker").ok
+    assert machine.run("command -v docker").ok, "there is no program docker"
     enabled = machine.unit("docker.service").enabled_state
     assert (enabled == "enabled") == distro.docker_enabled, f"docker.service is {enabled}"
-    assert machine.unit("docker.service").active_state == "inactive"
+    state = machine.unit("docker.service").active_state
+    assert state == "inactive", f"docker.service is {state}"
 
 
 @pytest.mark.kola(guide="9.2#docker-starts")

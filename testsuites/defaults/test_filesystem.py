@@ -19,10 +19,12 @@ FACTORY_UUIDS = {"96d15588-3596-4b3c-adca-a2ff7279ea63", "910678ff-f77e-4a7d-8d5
 @pytest.mark.parametrize("path", ["/usr", "/sysroot"])
 def test_read_only(machine: Machine, path: str) -> None:
     """The deployed system cannot be changed in place, not even by root."""
-    assert "ro" in mount_options(machine, path)
+    options = mount_options(machine, path)
+    assert "ro" in options, f"{path} is mounted with {','.join(options)}, not read-only"
     touched = machine.run(["touch", f"{path}/kola-probe"], sudo=True)
-    assert not touched.ok
-    assert "Read-only file system" in touched.stderr
+    assert not touched.ok, f"root can write a file into {path}"
+    said = touched.stderr.strip()
+    assert "Read-only file system" in said, f"{path} cannot be written for another reason: {said}"
 
 
 @pytest.mark.kola()
@@ -38,14 +40,16 @@ def test_writable(machine: Machine, path: str) -> None:
 def test_no_world_writable_files(machine: Machine) -> None:
     """Nobody but its owner may write a file of the system."""
     condition = "-type f -perm -0002 -not -path '/proc/*' -not -path '/sysroot/ostree/*'"
-    assert found_by(machine, "/", condition, ': > "$it"; chmod 666 "$it"') == []
+    found = found_by(machine, "/", condition, ': > "$it"; chmod 666 "$it"')
+    assert not found, f"all may write {', '.join(found)}"
 
 
 @pytest.mark.kola(name="nestos.filesystem.sticky-directories")
 def test_world_writable_directories_are_sticky(machine: Machine) -> None:
     """World-writable directories have the sticky bit."""
     condition = "-type d -perm -0002 -not -perm -1000 -not -path '/sysroot/ostree/*'"
-    assert found_by(machine, "/ /var", condition, 'mkdir -m 777 "$it"') == []
+    found = found_by(machine, "/ /var", condition, 'mkdir -m 777 "$it"')
+    assert not found, f"all may remove files in {', '.join(found)}"
 
 
 @pytest.mark.kola(name="nestos.filesystem.owners")
@@ -53,7 +57,8 @@ def test_every_file_has_an_owner(machine: Machine) -> None:
     """No file belongs to a user or group that does not exist."""
     condition = "\\( -nouser -o -nogroup \\)"
     places = "/etc /var /usr/bin /usr/lib/systemd"
-    assert found_by(machine, places, condition, ': > "$it"; chown 54321:54321 "$it"') == []
+    found = found_by(machine, places, condition, ': > "$it"; chown 54321:54321 "$it"')
+    assert not found, f"{', '.join(found)} belongs to nobody"
 
 
 @pytest.mark.kola(name="nestos.rootfs.grown")
@@ -74,7 +79,7 @@ def test_root_file_system_fills_its_disk(machine: Machine) -> None:
 def test_disk_identifiers_are_unique(machine: Machine) -> None:
     """Neither the disk nor its file systems kept the identifiers every image is shipped with."""
     ids = machine.run("lsblk -nro PARTUUID | sort | grep .").check().lines
-    assert len(ids) == len(set(ids))
+    assert len(ids) == len(set(ids)), f"two partitions have the same identifier: {' '.join(ids)}"
     guid = (
         machine.run(
             "disk=$(lsblk -ndo PKNAME $(findmnt -nvo SOURCE /sysroot)); sfdisk --disk-id /dev/$disk",

@@ -39,21 +39,23 @@ pytestmark = [
 def test_base(machine: Machine) -> None:
     """Docker, once enabled, is up after a boot, says what it is, and runs a container."""
     docker = Engine(machine, "docker")
-    assert machine.unit("docker.service").active_state == "active"
+    state = machine.unit("docker.service").active_state
+    assert state == "active", f"docker.service is {state}"
     info = json.loads(docker("info", "--format", "{{json .}}").check().stdout)
     # Docker before 20.10 does not say, and knows the older hierarchy alone.
     assert info.get("CgroupVersion", "1") == cgroup_version(machine)
-    assert info["Driver"] == "overlay2"
-    assert info["Images"] == 1
+    assert info["Driver"] == "overlay2", f"docker stores images with {info['Driver']}, not overlay2"
+    assert info["Images"] == 1, f"docker has {info['Images']} images, not one"
     check_run(docker)
 
 
 @pytest.mark.kola(name="docker.group", guide="9.2#docker-starts")
 def test_group(machine: Machine) -> None:
     """The default user is in the group that may use docker; others may not."""
-    assert machine.run(["docker", "image", "inspect", IMAGE]).ok
+    machine.run(["docker", "image", "inspect", IMAGE]).check()
     refused = machine.run("runuser -u nobody -- docker image inspect " + IMAGE, sudo=True)
-    assert "permission denied" in refused.stderr
+    assert not refused.ok, "the account nobody may use docker"
+    assert "permission denied" in refused.stderr, f"it failed for another reason: {refused.stderr.strip()}"
 
 
 @pytest.mark.kola(name="docker.workflow", timeout="15m")

@@ -20,5 +20,6 @@ def reason(new_machine: NewMachine, config: bytes | dict[str, Any]) -> str:
     with pytest.raises(MachineFailure) as caught:
         machine.wait_reachable()
     assert caught.value.cause == "initramfs-failure", str(caught.value)
-    assert (machine.directory / "ignition-virtio-dump.txt").exists()
+    dumped = (machine.directory / "ignition-virtio-dump.txt").exists()
+    assert dumped, "the initramfs did not send its journal"
     return str(caught.value)

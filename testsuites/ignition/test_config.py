@@ -56,7 +56,9 @@ def test_kernel_arguments(new_machine: Callable[..., Machine], distro: Distro) -
     running = machine.run("cat /proc/cmdline").check().stdout
     to_come = machine.run("grep -h ^options /boot/loader/entries/*", sudo=True).check().stdout
     for words in (running.split(), to_come.split()):
-        assert words.count("kola.wanted=1") == 1
-        assert words.count("quiet") == 1
-        assert unwanted not in words
-        assert any(word.startswith("ostree=") for word in words)
+        shown = " ".join(words)
+        for wanted in ("kola.wanted=1", "quiet"):
+            times = words.count(wanted)
+            assert times == 1, f"{wanted} is given {times} times, not once: {shown}"
+        assert unwanted not in words, f"{unwanted} should not exist and is given: {shown}"
+        assert any(word.startswith("ostree=") for word in words), f"there is no ostree=: {shown}"

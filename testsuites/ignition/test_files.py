@@ -31,7 +31,8 @@ def test_files(machine: Machine) -> None:
 def test_programs_run(machine: Machine) -> None:
     """A file of mode 0555 can be run by everybody."""
     assert machine.run("/etc/kola/program").check().stdout == "it runs\n"
-    assert machine.file("/etc/kola/program").mode == 0o555
+    mode = machine.file("/etc/kola/program").mode
+    assert mode == 0o555, f"/etc/kola/program has mode {mode:o}, not 555"
 
 
 @pytest.mark.kola(guide="7.4.3#file")
@@ -44,10 +45,11 @@ def test_compressed_content_is_unpacked(machine: Machine) -> None:
 def test_existing_files_are_replaced_or_appended_to(machine: Machine) -> None:
     """`overwrite` leaves nothing of a file, `append` leaves all of it, in the order of the config."""
     assert machine.file("/etc/hosts").text.splitlines()[-1] == "192.0.2.47 replaced.kola.test"
-    assert machine.run("wc -l < /etc/hosts").check().stdout.strip() == "3"
+    lines = len(machine.file("/etc/hosts").text.splitlines())
+    assert lines == 3, f"/etc/hosts has {lines} lines, not the three of the config"
     assert "192.0.2.47" in machine.run("getent hosts replaced.kola.test").check().stdout
     shipped = machine.file("/usr/etc/services").text
-    assert shipped.strip()
+    assert shipped.strip(), "/usr/etc/services is empty"
     assert machine.file("/etc/services").text == f"{shipped}\nkola-one 4711/tcp\nkola-two 4712/tcp\n"
 
 
@@ -72,12 +74,14 @@ def test_directories(machine: Machine) -> None:
 @pytest.mark.kola(name="nestos.ignition.symlink", guide="7.4.3#link", tags=["ignition", "files", "smoke"])
 def test_links(machine: Machine) -> None:
     """Soft links lead where they should, hard links are the file itself, and replace what was there."""
-    assert machine.run("readlink /etc/kola/soft").check().stdout.strip() == "plain"
+    target = machine.run("readlink /etc/kola/soft").check().stdout.strip()
+    assert target == "plain", f"/etc/kola/soft leads to {target}, not to plain"
     same, links = machine.run("stat -c '%i %h' /etc/kola/plain").check().stdout.split()
     assert machine.run("stat -c '%i %h' /etc/kola/hard").check().stdout.split() == [same, links]
-    assert links == "2"
+    assert links == "2", f"/etc/kola/plain has {links} names, not two"
     assert machine.run("readlink /etc/localtime").check().stdout.strip().endswith("Asia/Shanghai")
-    assert machine.run("date -d @0 +%H:%M%z").check().stdout.strip() == "08:00+0800"
+    time = machine.run("date -d @0 +%H:%M%z").check().stdout.strip()
+    assert time == "08:00+0800", f"the epoch began at {time} in the machine's zone, not at 08:00+0800"
 
 
 @pytest.mark.kola(name="nestos.ignition.sethostname", tags=["ignition", "files", "smoke"])

@@ -48,7 +48,8 @@ def test_remote_files(services: Services, new_machine: NewMachine) -> None:
         )
     )
     assert machine.run("/etc/kola/program").check().stdout == "fetched, unpacked and run\n"
-    assert machine.file("/etc/kola/program").mode == 0o555
+    mode = machine.file("/etc/kola/program").mode
+    assert mode == 0o555, f"/etc/kola/program has mode {mode:o}, not 555"
     assert machine.file("/etc/kola/https").text == "over https\n"
     assert machine.file("/etc/kola/tftp").text == "over tftp\n"
     assert [request.status for request in http.requests_for("program.gz")] == [200]
@@ -75,7 +76,8 @@ def test_remote_configs(services: Services, new_machine: NewMachine, way_in: Ign
     assert machine.file("/etc/kola/replacing").text == "replacing"
     assert machine.file("/etc/kola/merged").text == "merged"
     assert machine.file("/etc/kola/both").text == "child"
-    assert not machine.file("/etc/kola/replaced").exists
+    replaced = machine.file("/etc/kola/replaced").exists
+    assert not replaced, "a file of the config that was replaced is there"
 
 
 @pytest.mark.kola(guide="7.4.3#wrong-hash")

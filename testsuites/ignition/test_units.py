@@ -26,9 +26,10 @@ def test_a_disabled_unit_has_not_run(machine: Machine) -> None:
     """A unit with `enabled: false` is there, disabled, and did not run; it can be started by hand."""
     unit = machine.unit("kola-off.service")
     assert (unit.enabled_state, unit.active_state) == ("disabled", "inactive")
-    assert not machine.file("/var/lib/kola-off").exists
+    assert not machine.file("/var/lib/kola-off").exists, "the disabled unit has run"
     unit.start()
-    assert unit.active_state == "active"
+    state = unit.active_state
+    assert state == "active", f"{unit.name} was started and is {state}"
 
 
 @pytest.mark.kola(name="nestos.ignition.instantiated.enable-unit", guide="7.4.4")
@@ -45,8 +46,9 @@ def test_instantiated_units(machine: Machine) -> None:
 def test_dropins(machine: Machine) -> None:
     """A drop-in changes a unit of the system and leaves the rest of it alone."""
     unit = machine.unit("NetworkManager.service")
-    assert "KOLA_DROPIN=yes" in unit.show("Environment")
-    assert unit.active_state == "active"
+    environment, state = unit.show("Environment"), unit.active_state
+    assert "KOLA_DROPIN=yes" in environment, f"the drop-in's KOLA_DROPIN=yes is not in {environment!r}"
+    assert state == "active", f"{unit.name} is {state}"
     assert not unit.show("FragmentPath").startswith("/etc/"), "the unit itself was replaced"
 
 
@@ -54,10 +56,11 @@ def test_dropins(machine: Machine) -> None:
 def test_masks(machine: Machine) -> None:
     """A masked unit cannot be started, not even by root."""
     unit = machine.unit("systemd-timedated.service")
-    assert unit.enabled_state == "masked"
+    state = unit.enabled_state
+    assert state == "masked", f"{unit.name} is {state}, not masked"
     started = machine.run(["systemctl", "start", unit.name], sudo=True)
-    assert not started.ok
-    assert "masked" in started.stderr
+    assert not started.ok, f"{unit.name} was started though it is masked"
+    assert "masked" in started.stderr, f"it failed for another reason: {started.stderr.strip()}"
 
 
 @pytest.mark.kola()

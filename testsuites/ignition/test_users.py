@@ -17,6 +17,9 @@ PASSWORDS = {"ada": "correct horse 4711", "bert": "correct horse 4711", "carl": 
 """Hashed with yescrypt, with SHA-512, and as the guide does it (7.5.1): `openssl passwd -1 -salt root`."""
 
 
+GROUPS = ("kola-crew", "kola-system")
+
+
 def account(machine: Machine, user: str) -> list[str]:
     return machine.run(["getent", "passwd", user]).check().stdout.strip().split(":")
 
@@ -25,24 +28,27 @@ def account(machine: Machine, user: str) -> list[str]:
 def test_users(machine: Machine) -> None:
     """Users have the id, comment, home and shell they were given, system users those of the system."""
     assert account(machine, "ada")[2:] == ["2001", "4100", "Ada of kola", "/var/home/ada", "/bin/bash"]
-    assert machine.file("/var/home/ada").owner == "ada:kola-crew"
+    owner = machine.file("/var/home/ada").owner
+    assert owner == "ada:kola-crew", f"/var/home/ada belongs to {owner}, not to ada:kola-crew"
     bert = account(machine, "bert")
     assert (bert[2], bert[6]) == ("2002", "/bin/sh")
     assert not machine.file(bert[5]).exists, "a home was made although the config says noCreateHome"
     assert not machine.run("getent group bert").ok, "a group was made although the config says noUserGroup"
     daemon = account(machine, "kola-daemon")
-    assert 0 < int(daemon[2]) < 1000
-    assert daemon[6] == "/usr/sbin/nologin"
+    assert 0 < int(daemon[2]) < 1000, f"the system user kola-daemon has uid {daemon[2]}, not one below 1000"
+    assert daemon[6] == "/usr/sbin/nologin", f"kola-daemon has the shell {daemon[6]}, not /usr/sbin/nologin"
 
 
 @pytest.mark.kola(name="nestos.ignition.groups", guide="7.4.1#groups")
 def test_groups(machine: Machine) -> None:
     """Groups have the id they were given, and users are in theirs beside their own."""
-    assert machine.run("getent group kola-crew").check().stdout.split(":")[2] == "4100"
-    assert 0 < int(machine.run("getent group kola-system").check().stdout.split(":")[2]) < 1000
+    crew, system = (machine.run(f"getent group {name}").check().stdout.split(":")[2] for name in GROUPS)
+    assert crew == "4100", f"the group kola-crew has gid {crew}, not 4100"
+    assert 0 < int(system) < 1000, f"the system group kola-system has gid {system}, not one below 1000"
     first, *others = machine.run("id -nG ada").check().stdout.split()
     assert (first, set(others)) == ("kola-crew", {"wheel", "docker"})
-    assert machine.run("id -nG carl").check().stdout.split() == ["carl"]
+    groups = machine.run("id -nG carl").check().stdout.split()
+    assert groups == ["carl"], f"carl is in {', '.join(groups)}, not in carl alone"
 
 
 @pytest.mark.kola(guide="7.4.1#password-hash", tags=["ignition", "users", "smoke"])
@@ -70,9 +76,11 @@ def test_all_ssh_keys_are_written(machine: Machine) -> None:
     """A user has all keys of the config, in files nobody else may write."""
     files = machine.run("find /var/home/ada/.ssh -type f", sudo=True).check().lines
     keys = machine.run(["cat", *files], sudo=True).check().stdout
-    assert keys.count("ssh-ed25519 ") == 2
+    count = keys.count("ssh-ed25519 ")
+    assert count == 2, f"{count} keys of the config are there, not two"
     for path in ("/var/home/ada/.ssh", *files):
-        assert machine.file(path).owner == "ada:kola-crew"
+        owner = machine.file(path).owner
+        assert owner == "ada:kola-crew", f"{path} belongs to {owner}, not to ada:kola-crew"
         assert machine.file(path).mode & 0o077 == 0, f"{path} is open to others"
 
 
@@ -81,5 +89,6 @@ def test_password_hashes_are_secret(machine: Machine) -> None:
     """No user reads the hashes: neither in /etc nor in what Ignition was given."""
     hashes = "kolaKolaKola|CPjzNGH"
     mine = machine.run(f"grep -rEls '{hashes}' /etc /run /sys/firmware/qemu_fw_cfg /var/lib 2>/dev/null")
-    assert mine.stdout.split() == []
+    readable = mine.stdout.split()
+    assert not readable, f"any user reads hashes in {', '.join(readable)}"
     assert "/etc/shadow" in machine.run(f"grep -El '{hashes}' /etc/shadow", sudo=True).stdout

@@ -26,9 +26,11 @@ def test_raid(machine: Machine, written: bool) -> None:
     mirror = machine.run("mdadm --detail --export /dev/md/kola", sudo=True).check().stdout
     assert "MD_LEVEL=raid1" in mirror
     assert "MD_DEVICES=2" in mirror
-    assert machine.run("cat /sys/block/md*/md/degraded").check().stdout.split() == ["0"]
+    missing = machine.run("cat /sys/block/md*/md/degraded").check().stdout.split()
+    assert missing == ["0"], f"the mirror lacks halves: md/degraded says {' '.join(missing)}, not 0"
     assert machine.file("/var/kola-raid/first").text == "by Ignition"
-    assert machine.run("findmnt -no FSTYPE --mountpoint /var/kola-raid").check().stdout.strip() == "ext4"
+    kind = machine.run("findmnt -no FSTYPE --mountpoint /var/kola-raid").check().stdout.strip()
+    assert kind == "ext4", f"/var/kola-raid is {kind}, not ext4"
     if written:
         assert machine.file("/var/kola-raid/second").text == "by the test\n"
 
@@ -43,6 +45,6 @@ def test_luks(machine: Machine, written: bool) -> None:
         assert machine.file("/var/kola-luks/second").text == "by the test\n"
         return
     raw = machine.run("head -c 6 /dev/disk/by-id/virtio-sealed", sudo=True).check().stdout
-    assert raw.startswith("LUKS")
+    assert raw.startswith("LUKS"), f"the disk begins with {raw[:16]!r}, not with LUKS"
     bound = machine.run("clevis luks list -d /dev/disk/by-id/virtio-sealed", sudo=True).check().stdout
     assert "tpm2" in bound

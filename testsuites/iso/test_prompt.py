@@ -74,7 +74,8 @@ def test_install_with_a_config_by_url(prompt: LivePrompt, http: HttpServer) -> N
     assert prompt.boot_file("ignition/config.ign") == CONFIG_TEXT
     prompt.install("--ignition-url", url, "--insecure-ignition").check()
     assert prompt.boot_file("ignition/config.ign") == CONFIG_TEXT
-    assert len(http.requests_for("config.ign")) == 2
+    times = len(http.requests_for("config.ign"))
+    assert times == 2, f"the config was fetched {times} times, not twice"
 
 
 @pytest.mark.kola(name="iso-prompt.kernel-arguments")
@@ -133,8 +134,9 @@ def _assert_kept(prompt: LivePrompt) -> None:
 @pytest.mark.kola(name="iso-prompt.disk-left-alone", guide="8.3#live")
 def test_the_disk_is_left_alone(prompt: LivePrompt) -> None:
     """A live system that is not asked to install writes nothing to the disk and mounts nothing of it."""
-    assert prompt.sectors_written() == 0
-    assert prompt.disk not in prompt.shell("cat /proc/mounts")
+    written = prompt.sectors_written()
+    assert written == 0, f"{written} sectors of the disk were written"
+    assert prompt.disk not in prompt.shell("cat /proc/mounts"), f"{prompt.disk} is mounted"
 
 
 @pytest.mark.kola(name="iso-prompt.volatile", guide="8.3#live")
@@ -144,8 +146,8 @@ def test_the_live_system_is_volatile(prompt: LivePrompt) -> None:
         ["overlay"],
         ["tmpfs"],
     )
-    assert not prompt.machine.run(["touch", "/usr/kola"], sudo=True).ok
-    assert prompt.machine.run(["test", "-e", "/run/ostree-live"]).ok
+    assert not prompt.machine.run(["touch", "/usr/kola"], sudo=True).ok, "/usr can be written"
+    assert prompt.machine.run(["test", "-e", "/run/ostree-live"]).ok, "/run/ostree-live is not there"
 
 
 @pytest.mark.kola(name="iso-prompt.volume-id")

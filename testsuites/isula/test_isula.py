@@ -21,7 +21,8 @@ pytestmark = [
 def test_base(machine: Machine) -> None:
     """iSulad is up, and runs a container."""
     isula = Engine(machine, "isula")
-    assert machine.unit("isulad.service").active_state == "active"
+    state = machine.unit("isulad.service").active_state
+    assert state == "active", f"isulad.service is {state}"
     assert "Images: 1" in isula("info").check().stdout
     check_run(isula)
 

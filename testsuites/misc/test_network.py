@@ -57,11 +57,12 @@ def addresses(machine: Machine, mac: str) -> list[str]:
 @FOUR_NICS
 def test_keyfile(machine: Machine) -> None:
     """A keyfile of mode 0600 gives its card a static address and no other; one that all can read does not."""
-    assert machine.file(f"{CONNECTIONS}/kola-static.nmconnection").mode == 0o600
+    mode = machine.file(f"{CONNECTIONS}/kola-static.nmconnection").mode
+    assert mode == 0o600, f"kola-static.nmconnection has mode {mode:o}, not 600"
     assert addresses(machine, MACS[2]) == ["10.0.3.77/24"]
     active = machine.run("nmcli -t -f NAME connection show --active", sudo=True).check().lines
-    assert "kola-static" in active
-    assert "kola-open" not in active
+    assert "kola-static" in active, f"kola-static is not active: {', '.join(active)}"
+    assert "kola-open" not in active, "kola-open, which all can read, is active"
     assert addresses(machine, MACS[3]) == ["10.0.2.34/23"]
     assert "nameserver 192.0.2.53" in machine.file("/etc/resolv.conf").text
     route = machine.run("ip -4 route get 10.0.3.2").check().stdout

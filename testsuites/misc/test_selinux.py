@@ -22,9 +22,11 @@ def value_of(machine: Machine, name: str) -> str:
 @pytest.mark.kola(name="nestos.selinux.enforce")
 def test_enforcing(machine: Machine) -> None:
     """SELinux enforces its policy, at the first boot and after a reboot."""
-    assert machine.run("getenforce").check().stdout.strip() == "Enforcing"
+    mode = machine.run("getenforce").check().stdout.strip()
+    assert mode == "Enforcing", f"SELinux is {mode}, not Enforcing"
     machine.reboot()
-    assert machine.run("getenforce").check().stdout.strip() == "Enforcing"
+    mode = machine.run("getenforce").check().stdout.strip()
+    assert mode == "Enforcing", f"SELinux is {mode} after a reboot, not Enforcing"
 
 
 @pytest.mark.kola(name="nestos.selinux.boolean")

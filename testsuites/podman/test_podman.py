@@ -37,10 +37,13 @@ def test_base(machine: Machine) -> None:
     """Podman says what it is, and runs a container."""
     podman = Engine(machine, "podman")
     info = json.loads(podman("info", "--format", "json").check().stdout)
-    assert info["host"]["cgroupVersion"] == f"v{cgroup_version(machine)}"
-    assert info["host"]["os"] == "linux"
-    assert info["store"]["graphDriverName"] == "overlay"
-    assert info["store"]["imageStore"]["number"] == 1
+    host, store = info["host"], info["store"]
+    groups, driver, images = host["cgroupVersion"], store["graphDriverName"], store["imageStore"]["number"]
+    version = f"v{cgroup_version(machine)}"
+    assert groups == version, f"podman uses control groups {groups}, and the kernel has {version}"
+    assert host["os"] == "linux", f"podman runs on {host['os']}"
+    assert driver == "overlay", f"podman stores images with {driver}, not overlay"
+    assert images == 1, f"podman has {images} images, not one"
     check_run(podman)
 
 
@@ -80,7 +83,7 @@ def test_rootless(machine: Machine) -> None:
     """The login user runs containers: their root is the user, other users are of the user's own range."""
     podman = Engine(machine, "podman", rootless=True)
     info = json.loads(podman("info", "--format", "json").check().stdout)
-    assert info["host"]["security"]["rootless"] is True
+    assert info["host"]["security"]["rootless"] is True, "podman of a user says that it is root's"
     podman("import", ARCHIVE, IMAGE).check()
     check_run(podman)
     check_published_port(podman)
@@ -93,8 +96,8 @@ def test_rootless(machine: Machine) -> None:
         "root has the user's containers"
     )
     secret = podman.shell("cat /secret", "--user", "0", "-v", "/etc/shadow:/secret:ro")
-    assert not secret.ok
-    assert "Permission denied" in secret.stderr
+    assert not secret.ok, "root of a user's container reads /etc/shadow of the host"
+    assert "Permission denied" in secret.stderr, f"it failed for another reason: {secret.stderr.strip()}"
 
 
 def host_user(engine: Engine, container: str) -> int:

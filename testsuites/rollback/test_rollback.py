@@ -52,7 +52,7 @@ def new_and_old(machine: Machine) -> tuple[Deployment, Deployment]:
 def test_upgrade_and_rollback(machine: Machine) -> None:
     """A rebase and a reboot boot a new version; `rpm-ostree rollback` and a reboot the old one, for good."""
     new, old = new_and_old(machine)
-    assert new.source == "local-branch"
+    assert new.source == "local-branch", f"the new deployment is of {new.source}, not of local-branch"
     arguments = kernel_arguments(machine)
     machine.run("rpm-ostree rollback", sudo=True).check()
     machine.reboot()
@@ -61,9 +61,11 @@ def test_upgrade_and_rollback(machine: Machine) -> None:
     assert machine.file("/etc/kola-before").text == "before\n", "/etc is not the old system's own"
     first, second = deployments(machine)
     assert first == replace(old, booted=True), "the first deployment is not what it was before the upgrade"
-    assert second.checksum == new.checksum
+    other = second.checksum
+    assert other == new.checksum, f"the second deployment is {other}, not the new one, {new.checksum}"
     machine.run("rpm-ostree cleanup -rpmb", sudo=True).check()
-    assert deployments(machine) == [first]
+    left = deployments(machine)
+    assert left == [first], f"{len(left)} deployments are there after a cleanup, not the first alone"
 
 
 @pytest.mark.kola(name="rollback.temporary", guide="9.4.1#temporary", timeout="15m")
@@ -75,10 +77,12 @@ def test_another_boot_entry_is_for_one_boot(machine: Machine) -> None:
     """
     new, old = new_and_old(machine)
     assert machine.file("/etc/kola-before").text == "before\n", "/etc was not taken along"
-    assert len(boot_entries(machine)) == 2
+    entries = boot_entries(machine)
+    assert len(entries) == 2, f"{len(entries)} boot entries are there, not two"
 
     reboot_into(machine, 1)
-    assert booted(machine).checksum == old.checksum
+    running = booted(machine).checksum
+    assert running == old.checksum, f"commit {running} runs, not the old one, {old.checksum}"
     assert [row.checksum for row in deployments(machine)] == [new.checksum, old.checksum]
     assert machine.file("/etc/kola-before").text == "before\n"
     machine.run("echo old > /etc/kola-old; echo old > /var/kola-old", sudo=True).check()

@@ -26,9 +26,10 @@ def _fails(machine: Machine, what: str) -> str:
     before = deployments(machine)
     failed = machine.run(f"rpm-ostree install {what}", sudo=True, timeout=300)
     assert failed.status == 1, failed
-    assert "error: " in failed.stderr
-    assert deployments(machine) == before
-    assert not machine.file("/run/ostree/staged-deployment").exists
+    assert "error: " in failed.stderr, f"rpm-ostree does not say what failed: {failed.stderr.strip()!r}"
+    assert deployments(machine) == before, "an installation that failed changed the deployments"
+    staged = machine.file("/run/ostree/staged-deployment").exists
+    assert not staged, "an installation that failed left a staged deployment"
     return failed.stderr
 
 

@@ -32,14 +32,15 @@ def test_install_and_uninstall(machine: Machine) -> None:
     assert machine.run("kola-probe").check().stdout == "probe\n"
     assert machine.file("/etc/kola-probe.conf").text == "default\n"
     assert machine.run("rpm -q kola-probe").check().stdout.startswith("kola-probe-1.0-1")
-    assert len(boot_entries(machine)) == 2
+    entries = boot_entries(machine)
+    assert len(entries) == 2, f"{len(entries)} boot entries are there, not two"
 
     machine.run("rpm-ostree uninstall kola-probe", sudo=True, timeout=300).check()
     machine.reboot()
     now = booted(machine)
     assert (now.checksum, now.local) == (first.base, ())
-    assert not machine.file("/usr/bin/kola-probe").exists
-    assert not machine.run("rpm -q kola-probe").ok
+    assert not machine.file("/usr/bin/kola-probe").exists, "/usr/bin/kola-probe is still there"
+    assert not machine.run("rpm -q kola-probe").ok, "rpm still lists kola-probe"
 
 
 @pytest.fixture

@@ -32,16 +32,21 @@ def test_only_the_booted_deployment(machine: Machine) -> None:
     current = booted(machine)
     text = machine.run("rpm-ostree status -b").check().stdout
     assert "BootedDeployment:" in text
-    assert len(re.findall(r"^\s*(?:Version|Timestamp): ", text, re.MULTILINE)) == 1
+    shown = len(re.findall(r"^\s*(?:Version|Timestamp): ", text, re.MULTILINE))
+    assert shown == 1, f"`status -b` shows {shown} deployments, not one"
     link = re.search(r"ostree=(\S+)", machine.run("cat /proc/cmdline").check().stdout)
-    assert link is not None
+    assert link is not None, "/proc/cmdline has no ostree="
     target = machine.run(["readlink", "-f", f"/sysroot{link.group(1)}"]).check().stdout.strip()
-    assert target.endswith(f"/{current.checksum}.{current.serial}")
+    named = f"{current.checksum}.{current.serial}"
+    assert target.endswith(f"/{named}"), f"/proc/cmdline leads to {target}, and `status -b` names {named}"
 
 
 @pytest.mark.kola(name="rpmostree.rpm-database")
 def test_the_rpm_database_lists_the_system(machine: Machine) -> None:
     """`rpm -q` answers for the packages of the image, and knows whose a file is."""
-    assert machine.run("rpm -q systemd bash").check().lines[0].startswith("systemd-")
-    assert machine.run("rpm -qf /usr/bin/bash").check().stdout.startswith("bash-")
-    assert len(machine.run("rpm -qa").check().lines) > 100
+    known = machine.run("rpm -q systemd bash").check().lines[0]
+    assert known.startswith("systemd-"), f"`rpm -q systemd` says {known!r}"
+    whose = machine.run("rpm -qf /usr/bin/bash").check().stdout.strip()
+    assert whose.startswith("bash-"), f"`rpm -qf /usr/bin/bash` says {whose!r}"
+    count = len(machine.run("rpm -qa").check().lines)
+    assert count > 100, f"`rpm -qa` lists {count} packages, not more than 100"

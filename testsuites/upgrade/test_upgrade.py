@@ -68,20 +68,25 @@ def assert_upgraded(machine: Machine, upgrade: Upgrade, parent: str, marks: Mark
     parent.
     """
     now, *others = deployments(machine)
-    assert now.booted
-    assert now.base == upgrade.target.meta.ostree_commit
-    assert [other.checksum for other in others] == [parent]
-    assert os_release(machine)["OSTREE_VERSION"] == upgrade.target.meta.ostree_version
+    assert now.booted, f"the first deployment, {now.version}, is not the one that runs"
+    commit, version = upgrade.target.meta.ostree_commit, upgrade.target.meta.ostree_version
+    assert now.base == commit, f"commit {now.base} runs, not the build's {commit}"
+    kept = [other.checksum for other in others]
+    assert kept == [parent], f"besides the new deployment there is {', '.join(kept) or 'none'}, not {parent}"
+    named = os_release(machine)["OSTREE_VERSION"]
+    assert named == version, f"os-release names version {named}, not {version}"
     assert_kept(machine, marks)
-    assert machine.run("systemctl is-system-running --wait").stdout.strip() == "running"
+    state = machine.run("systemctl is-system-running --wait").stdout.strip()
+    assert state == "running", f"the upgraded system is {state}"
 
 
 def go_back(machine: Machine, parent: str) -> None:
     """Roll back, and check that the older build runs."""
     machine.run("rpm-ostree rollback", sudo=True).check()
     machine.reboot()
-    assert booted(machine).checksum == parent
-    assert machine.file("/var/kola-mine").text == "mine\n"
+    running = booted(machine).checksum
+    assert running == parent, f"commit {running} runs after the rollback, not {parent}"
+    assert machine.file("/var/kola-mine").text == "mine\n", "/var/kola-mine has other content"
 
 
 @pytest.mark.kola(name="fcos.upgrade.basic", guide=["10.2.2#upgrade", "9.4.2#permanent"])

@@ -99,7 +99,7 @@ class Shell:
         return None
 
     def _log(self, text: str) -> None:
-        daemon = re.match(r"(systemd(?:-\w+)?): ", text)
+        daemon = re.match(r"(systemd(?:-\w+)?|sshd): ", text)
         message, identifier = (text[daemon.end() :], daemon[1]) if daemon else (text, "kernel")
         self._guest.log(message, identifier=identifier)
 
@@ -154,8 +154,8 @@ class Shell:
 
 
 def _logged(text: str) -> tuple[str, str]:
-    """The sender and text of a message: the kernel unless a systemd daemon is named."""
-    daemon = re.match(r"(systemd(?:-\w+)?): ", text)
+    """The sender and text of a message: the kernel unless systemd or sshd is named."""
+    daemon = re.match(r"(systemd(?:-\w+)?|sshd): ", text)
     return (daemon[1], text[daemon.end() :]) if daemon else ("kernel", text)
 
 

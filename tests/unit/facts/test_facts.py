@@ -13,6 +13,8 @@ from kola.facts.compare import Severity, differences
 from kola.facts.model import Facts
 from testsuites.audit.facts import facts_of
 
+LINGER = "/var/lib/systemd/linger/eve"
+PASSING_UNIT = "/run/systemd/system/evil.service"
 BEFORE = Facts("1", "stable", facts_of(record()))
 
 
@@ -72,12 +74,33 @@ def test_volatile_files_and_the_collectors_own_are_no_facts() -> None:
         ({"passwords": ["/etc/default/x:PASSWORD=hunter2"]}, "secrets", "/etc/default/x"),
         ({"unix-sockets": ["u_str LISTEN 0 1 @evil 9 * 0 x"]}, "unix-listeners", "@evil"),
         ({"grubenv": ["/boot/grub2/grubenv:saved_entry=x"]}, "boot-menu", "/boot/grub2/grubenv saved_entry"),
+        ({"mounts": ["9 1 0:25 / /dev/shm rw,nodev - tmpfs tmpfs rw"]}, "mounts", "/dev/shm"),
+        ({"files": ["b 666 0 0 0 /dev/vda\t"]}, "open-files", "/dev/vda"),
+        ({"files": ["f 644 0 0 9 /etc/passwd\t", "f 664 1 0 9 /etc/passwd\t"]}, "open-files", "/etc/passwd"),
+        ({"files": [f"f 644 0 0 0 {LINGER}\t"]}, "enabled-units", LINGER),
+        ({"files": ["f 440 0 0 9 /etc/sudoers.d/evil\t"]}, "files", "/etc/sudoers.d/evil"),
+        ({"files": [f"f 644 0 0 9 {PASSING_UNIT}\t"]}, "files", PASSING_UNIT),
+        ({"cmdline": ["mitigations=off"]}, "kernel-arguments", "mitigations"),
+        ({"sshd-matches": ["/etc/ssh/x:Match  Group adm"]}, "ways-in", "/etc/ssh/x Match Group adm"),
         ({"mounts": ["9 1 254:4 /x /usr/bin/sudo rw - xfs /dev/vda4 rw"]}, "mounts", "/usr/bin/sudo"),
     ],
 )  # fmt: skip
 def test_what_opens_a_system_is_a_failure(sections: dict[str, list[str]], category: str, item: str) -> None:
     found = differences(BEFORE, with_lines(**sections))
     assert (Severity.FAILURE, category, item) in {(one.severity, one.category, one.item) for one in found}
+
+
+@pytest.mark.parametrize(
+    ("sections", "category", "item"),
+    [
+        ({"retimed": ["/usr/bin/bash"]}, "files", "/usr/bin/bash"),
+        ({"sysctl": ["net.ipv4.conf.all.rp_filter = 0"]}, "sysctl", "net.ipv4.conf.all.rp_filter"),
+        ({"files": ["f 644 0 0 9 /etc/motd\t"]}, "files", "/etc/motd"),
+    ],
+)
+def test_other_changes_are_notices(sections: dict[str, list[str]], category: str, item: str) -> None:
+    found = differences(BEFORE, with_lines(**sections))
+    assert [(one.severity, one.category, one.item) for one in found] == [(Severity.NOTICE, category, item)]
 
 
 def test_packages_are_a_notice() -> None:

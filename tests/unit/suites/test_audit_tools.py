@@ -14,6 +14,7 @@ from testsuites.audit.record import Record
     [
         ("tools", record(instead={"cgroups": []}), "ps"),
         ("tools", record(instead={"files": SECTIONS["files"][5:]}), "find"),
+        ("tools", record(instead={"retimed": []}), "find"),
         ("tools", record(instead={"secrets": []}), "grep"),
         ("tools", record(instead={"sockets": SECTIONS["sockets"][1:]}), "ss"),
         ("tools", record(instead={"sudo": []}), "sudo"),
