@@ -213,7 +213,8 @@ def far_session(directory: Path, number: int) -> Iterator[str]:
     home = directory / "home"
     home.mkdir(parents=True)
     os.chown(home, NOBODY, NOBODY)
-    others = [line for line in Path("/etc/passwd").read_text().splitlines() if f":{NOBODY}:" not in line]
+    lines = Path("/etc/passwd").read_text().splitlines()
+    others = [line for line in lines if not line.startswith("nobody:")]
     accounts = directory / "passwd"
     accounts.write_text("\n".join([*others, f"nobody:x:{NOBODY}:{NOBODY}::{home}:/bin/sh", ""]))
     with _network(name, number):
