@@ -22,13 +22,16 @@ from typing import BinaryIO
 NOBODY = 65534
 
 _MOUNTS = """
-for d in etc:/etc/libvirt lib:/var/lib/libvirt cache:/var/cache/libvirt log:/var/log/libvirt run:/run/libvirt
+for d in etc:/etc/libvirt lib:/var/lib/libvirt cache:/var/cache/libvirt log:/var/log/libvirt \\
+    run:/run/libvirt lock:/var/lock
 do
     mkdir -p "${d#*:}" && mount --bind "$0/${d%%:*}" "${d#*:}" || exit 1
 done
 [ ! -e "$0/kvm" ] || mount --bind "$0/kvm" /dev/kvm || exit 1
 exec libvirtd -f "$0/etc/libvirtd.conf" -p "$0/pid" "$@"
 """
+
+_ACCOUNTS = 'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/lock" /var/lock && exec "$@"'
 
 _SSHD = """
 Port 22
@@ -106,7 +109,7 @@ def system_daemon(
 
     `config` and `words` are more of its settings and arguments; `inside` is a command that starts it.
     """
-    for name in ("etc", "lib", "cache", "log", "run"):
+    for name in ("etc", "lib", "cache", "log", "run", "lock"):
         (directory / name).mkdir(parents=True)
     socket = _sockets(directory)
     (directory / "etc/libvirtd.conf").write_text(
@@ -213,12 +216,15 @@ def far_session(directory: Path, number: int) -> Iterator[str]:
     home = directory / "home"
     home.mkdir(parents=True)
     os.chown(home, NOBODY, NOBODY)
-    others = [line for line in Path("/etc/passwd").read_text().splitlines() if f":{NOBODY}:" not in line]
-    accounts = directory / "passwd"
-    accounts.write_text("\n".join([*others, f"nobody:x:{NOBODY}:{NOBODY}::{home}:/bin/sh", ""]))
+    lines = Path("/etc/passwd").read_text().splitlines()
+    others = [line for line in lines if not line.startswith("nobody:")]
+    (directory / "passwd").write_text("\n".join([*others, f"nobody:x:{NOBODY}:{NOBODY}::{home}:/bin/sh", ""]))
     with _network(name, number):
         inside = ["ip", "netns", "exec", name, "unshare", "--mount", "--propagation", "private"]
-        inside += ["sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', str(accounts)]
+        # A killed daemon of root's may have left locks on consoles, which an ordinary user cannot remove.
+        (directory / "lock").mkdir()
+        (directory / "lock").chmod(0o1777)
+        inside += ["sh", "-c", _ACCOUNTS, str(directory)]
         with _sshd(directory, address, inside) as key:
             yield f"qemu+ssh://nobody@{address}/session?keyfile={key}&no_verify=1&no_tty=1"
 
