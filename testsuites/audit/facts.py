@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from testsuites.audit.files import secrets
+from testsuites.audit.files import beyond_modes, secrets
 from testsuites.audit.items import Line
 from testsuites.audit.record import Record
 
@@ -97,6 +97,8 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
             for path, value in record.capabilities.items()
             if not path.startswith(f"{record.canary}/")
         },
+        "beyond-modes": {one.item: one.says for one in beyond_modes(record)},
+        "binary-handlers": dict(record.binary_handlers),
         "mounts": _mounts(record),
         "kernel-arguments": {
             argument.partition("=")[0]: argument

@@ -39,7 +39,13 @@ _HOOKS = (
     "/run/tmpfiles.d/",
     "/run/sysctl.d/",
     "/run/dbus-1/",
+    "/run/binfmt.d/",
+    "/run/modules-load.d/",
+    "/run/sysusers.d/",
     "/var/usrlocal/share/dbus-1/",
+    "/var/usrlocal/lib/binfmt.d/",
+    "/var/usrlocal/lib/modprobe.d/",
+    "/var/usrlocal/lib/sysusers.d/",
     "/var/usrlocal/lib/udev/",
     "/var/usrlocal/lib/modules-load.d/",
     "/var/usrlocal/lib/tmpfiles.d/",
@@ -50,6 +56,8 @@ _NO_PASSWORD = re.compile(
     r"[=:]\s*[\"']?(pass:|file:|files\b|none\b|yes\b|no\b|true\b|false\b|null\b|ask\b|\d+[\"']?$)", re.I
 )
 _NAMED = re.compile(r"(localhost|localhost[46])(\.localdomain[46]?)?|ip6-\w+|[^.]*\.localdomain")
+_JOURNALS = ("/var/log/journal", "/run/log/journal")
+"""Where journald itself and systemd's tmpfiles.d write access lists."""
 _STATIC_NODES = "/run/tmpfiles.d/static-nodes.conf"
 """The file that kmod-static-nodes.service writes at every boot."""
 _GENERATOR = re.compile(r"/systemd/((system|user)(-environment)?-generators|system-(shutdown|sleep))/")
@@ -96,7 +104,23 @@ EVERYWHERE = (
 
 def world_writable(record: Record) -> list[Finding]:
     """Return files and directories that all may write, device nodes outside /dev, files without an owner."""
-    return list(_open_files(record))
+    return [*_open_files(record), *beyond_modes(record)]
+
+
+def beyond_modes(record: Record) -> list[Finding]:
+    """Return files whose mode does not tell all: those with access lists, or attributes against changes."""
+    found = [
+        Finding("modes say who may do what", path, "has an access list besides its mode")
+        for path in record.access_lists
+        if not path.startswith(_JOURNALS)
+    ]
+    for path, letters in sorted(record.attributes.items()):
+        if not path.startswith(f"{record.canary}/"):
+            what = "cannot be changed" if "i" in letters else "can only grow"
+            found.append(
+                Finding("root may change files", path, f"{what}: it has the attributes {letters} of chattr")
+            )
+    return found
 
 
 def _open_files(record: Record) -> Iterator[Finding]:
@@ -180,7 +204,7 @@ def foreign_hosts(record: Record) -> list[Finding]:
 
 
 def planted_jobs(record: Record) -> list[Finding]:
-    """Cron jobs, hooks of other services and systemd generators that are not the build's."""
+    """Cron jobs, hooks, systemd generators and handlers of binaries that are not the build's."""
     shipped = {path.removeprefix("/usr") for path in record.all_files if path.startswith("/usr/etc/")}
     found = []
     for file in record.files:
@@ -196,6 +220,8 @@ def planted_jobs(record: Record) -> list[Finding]:
             found.append(
                 Finding("generators are the build's", file.path, "is run by systemd, and is not below /usr")
             )
+    for name, says in sorted(record.binary_handlers.items()):
+        found.append(Finding("nothing runs by a hook", f"binfmt_misc {name}", f"hands binaries on: {says}"))
     return found
 
 

@@ -55,6 +55,26 @@ from testsuites.audit.record import Record
         ("origins", bad("origins", "/ostree/deploy/nestos/deploy/x.0.origin:refspec=evil:x"), "x.0.origin"),
         ("origins", bad("ostree-status", "    Pinned: yes"), "ostree admin status"),
         (
+            "origins",
+            bad("origins", "/ostree/deploy/nestos/deploy/x.0.origin:refspec=openEuler:nestos/x86_64/testing"),
+            "x.0.origin",
+        ),
+        ("modes", bad("access-lists", "/etc/shadow"), "/etc/shadow"),
+        ("modes", bad("attributes", "-----a--------e------- /etc/a b"), "/etc/a b"),
+        (
+            "jobs",
+            bad(
+                "binary-handlers",
+                "/proc/sys/fs/binfmt_misc/x:enabled",
+                "/proc/sys/fs/binfmt_misc/x:interpreter /usr/bin/env",
+                "/proc/sys/fs/binfmt_misc/x:flags: OC",
+            ),
+            "binfmt_misc x",
+        ),
+        ("room", record(instead={"space": ["/boot 400 19 200"]}), "/boot"),
+        ("room", record(instead={"space": ["/boot 400 300 9"]}), "/boot"),
+        ("room", record(instead={"space": ["/ 10000 999 5000"]}), "/"),
+        (
             "os-release",
             record(instead={"os-release": ["OSTREE_VERSION=1.0", "ID=evil"]}),
             "ID and VARIANT_ID",
