@@ -62,6 +62,9 @@ printf '%s\n' /etc/* /etc/.[!.]* /etc/*/* /etc/*/.[!.]* /etc/*/*/* /etc/*/*/.[!.
 section files
 find / /boot /var /run /tmp /dev /dev/shm -xdev \
     \( -path /sysroot/ostree -o -path "/run/user/*/doc" \) -prune -o -printf '%y %m %U %G %s %p\t%l\n'
+# A deployment's files are links to the repository's objects, until somebody puts others in their place.
+section unlinked
+find /usr -xdev -type f -size +0 -links 1
 section capabilities
 getcap -r /etc /usr /var /boot /run
 section attributes

@@ -284,13 +284,16 @@ def _difference(record: Record, here: FileFact | None, shipped: FileFact | None)
 
 
 def committed(record: Record) -> list[Finding]:
-    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, size, target."""
+    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, size, object."""
     rule = "/usr is what was committed"
+    replaced = set(record.lines("unlinked"))
     here = {
         file.path: file
         for file in record.files
         if file.path.startswith("/usr/") or (file.path == "/usr" and file.kind == "d")
     }
+    if len(replaced) > len(here) // 2:
+        replaced.clear()  # a deployment of copies, as on another file system
     found = []
     for path in sorted(here.keys() | record.committed.keys()):
         file, original = here.get(path), record.committed.get(path)
@@ -305,6 +308,8 @@ def committed(record: Record) -> list[Finding]:
             found.append(Finding(rule, path, f"{says}{original.uid}:{original.gid}"))
         elif file.kind == "f" and file.size != original.size:
             found.append(Finding(rule, path, f"has {file.size} bytes, not {original.size}"))
+        elif path in replaced:
+            found.append(Finding(rule, path, "was replaced: it is no link to the repository's object"))
         elif file.kind == "l" and file.target != original.target:
             found.append(Finding(rule, path, f"leads to {file.target}, not {original.target}"))
     return found

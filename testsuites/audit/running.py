@@ -51,6 +51,7 @@ _STARTS_ENGINE = re.compile(
 )
 _ENGINE_SOCKETS = re.compile(r"/(docker|containerd|podman|isulad|crio)[^/]*\.sock$")
 _WAIT_ONLINE = re.compile(r"path=\S*/(nm-online|systemd-networkd-wait-online)\b")
+_LOOPBACK = ("127.", "::1")
 _AT_WORK = {"activating", "deactivating", "reloading"}
 
 
@@ -317,6 +318,7 @@ def unwell_units(record: Record) -> list[Finding]:
 def listeners(record: Record, distro: Distro) -> list[Finding]:
     """Return every TCP, UDP or vsock listener, on any address, that the profile does not list."""
     owners: dict[tuple[str, int], set[str]] = {}
+    inside = {(one.protocol, one.port) for one in distro.allowed_listeners if one.loopback}
     for listener in distro.allowed_listeners:
         owners.setdefault((listener.protocol, listener.port), set()).add(listener.process)
     found = []
@@ -335,6 +337,9 @@ def listeners(record: Record, distro: Distro) -> list[Finding]:
         elif socket.process not in processes:
             whose = " or ".join(sorted(processes))
             found.append(Finding("ports are their services'", where, f"is {socket.process}, not {whose}"))
+        elif (socket.protocol, socket.port) in inside and not socket.address.startswith(_LOOPBACK):
+            says = f"is {socket.process}, which listens for other machines"
+            found.append(Finding("services of the machine are its own", where, says))
     return [*found, *_unix_listeners(record)]
 
 

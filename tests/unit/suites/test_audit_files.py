@@ -83,6 +83,7 @@ from testsuites.audit.record import Record
         ("usr", bad("committed", f"-00755 0 0 9 {'d' * 64} /usr/bin/gone"), "/usr/bin/gone"),
         ("usr", bad("files", "f 6755 0 0 200 /usr/bin/rpm\t"), "/usr/bin/rpm"),
         ("usr", bad("files", "f 755 0 0 201 /usr/bin/rpm\t"), "/usr/bin/rpm"),
+        ("usr", bad("unlinked", "/usr/bin/rpm"), "/usr/bin/rpm"),
         ("commit", record(instead={"commit": [f"{COMMIT} {'b' * 64}"]}), COMMIT[:12]),
         ("commit's list", record(instead={"committed": []}), "ostree"),
         ("jobs", bad("files", "f 755 0 0 9 /etc/udev/rules.d/99.rules\t"), "/etc/udev/rules.d/99.rules"),

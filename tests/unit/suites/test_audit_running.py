@@ -98,6 +98,11 @@ from testsuites.audit.record import Record
         ("unwell", bad("services", "Id=loop.service", "NRestarts=2"), "loop.service"),
         (
             "listeners",
+            bad("sockets", 'udp UNCONN 0 0 0.0.0.0:323 *:* users:(("chronyd",pid=3,fd=3))'),
+            "udp 0.0.0.0:323",
+        ),
+        (
+            "listeners",
             bad("sockets", 'tcp LISTEN 0 1 127.0.0.1:8080 *:* users:(("nc",pid=1,fd=3))'),
             "tcp 127.0.0.1:8080",
         ),
