@@ -116,10 +116,8 @@ def beyond_modes(record: Record) -> list[Finding]:
     ]
     for path, letters in sorted(record.attributes.items()):
         if not path.startswith(f"{record.canary}/"):
-            what = "cannot be changed" if "i" in letters else "can only grow"
-            found.append(
-                Finding("root may change files", path, f"{what}: it has the attributes {letters} of chattr")
-            )
+            says = "is immutable (chattr +i)" if "i" in letters else "can only grow (chattr +a)"
+            found.append(Finding("root may change files", path, says))
     return found
 
 
