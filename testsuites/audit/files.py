@@ -57,7 +57,7 @@ _NO_PASSWORD = re.compile(
 )
 _NAMED = re.compile(r"(localhost|localhost[46])(\.localdomain[46]?)?|ip6-\w+|[^.]*\.localdomain")
 _JOURNALS = ("/var/log/journal", "/run/log/journal")
-"""Where journald itself and systemd's tmpfiles.d write access lists."""
+"""Beginnings of paths to which journald itself and systemd's tmpfiles.d give access lists."""
 _STATIC_NODES = "/run/tmpfiles.d/static-nodes.conf"
 """The file that kmod-static-nodes.service writes at every boot."""
 _GENERATOR = re.compile(r"/systemd/((system|user)(-environment)?-generators|system-(shutdown|sleep))/")
