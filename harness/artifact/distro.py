@@ -10,11 +10,15 @@ from harness.errors import ConfigError
 
 @dataclass(frozen=True, order=True)
 class Listener:
-    """A socket that a booted system may listen on: `tcp`/`udp`, port, and the process that owns it."""
+    """A socket that a booted system may listen on: `tcp`/`udp`, port, and the process that owns it.
+
+    With `loopback` no other machine may reach it.
+    """
 
     protocol: str
     port: int
     process: str
+    loopback: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +126,7 @@ _CONSOLES = {
 }
 
 _SSHD = Listener("tcp", 22, "sshd")
-_CHRONYD = Listener("udp", 323, "chronyd")
+_CHRONYD = Listener("udp", 323, "chronyd", loopback=True)
 
 _SETUID = frozenset(
     {

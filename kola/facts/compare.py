@@ -13,6 +13,8 @@ from kola.facts.model import Facts
 GRAVE = frozenset(
     {
         "accounts",
+        "beyond-modes",
+        "binary-handlers",
         "groups",
         "sudo",
         "ways-in",

@@ -65,6 +65,7 @@ RULES: dict[str, Callable[[Record], list[Finding]]] = {
     "sysctl": booting.kernel_settings,
     "journal": booting.journal_settings,
     "remotes": lambda record: updates.remotes(record, NESTOS),
+    "room": updates.room,
     "origins": lambda record: updates.origins(record, NESTOS, commit=COMMIT),
     "os-release": lambda record: updates.os_release(record, NESTOS, "1.0"),
     "usr": files.committed,

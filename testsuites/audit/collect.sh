@@ -10,7 +10,7 @@ section() { printf '\n@@ %s\n' "$*"; }
 
 # Bad items of every kind that a search is to find. Who does not list them cannot be trusted (proofs.py).
 canary=$(mktemp -d /var/tmp/kola-audit.XXXXXX) || exit 1
-trap 'rm -rf "$canary" /etc/sudoers.d/kola-audit-canary' EXIT
+trap 'chattr -i "$canary/fixed"; rm -rf "$canary" /etc/sudoers.d/kola-audit-canary' EXIT
 chmod 755 "$canary"
 : > "$canary/setuid" && chmod 4755 "$canary/setuid"
 : > "$canary/open" && chmod 666 "$canary/open"
@@ -21,6 +21,7 @@ mknod -m 600 "$canary/device" c 1 3
 printf -- '-----BEGIN %s-----\n' 'CANARY PRIVATE KEY' > "$canary/secret"
 printf 'ssh-ed25519 %s canary\n' 'AAAAC3NzaC1lZDI1NTE5AAAAICanary' > "$canary/public"
 : > "$canary/capable" && setcap cap_net_raw+ep "$canary/capable"
+: > "$canary/fixed" && chattr +i "$canary/fixed"
 
 section canary
 echo "$canary"
@@ -70,8 +71,20 @@ find / $usr /boot /var /run /tmp /dev /dev/shm -xdev \
 # ostree gives all files of a commit the same time, the first second of 1970, except for empty ones.
 section retimed
 cat "$canary/retimed"
+# A deployment's files are links to the repository's objects, until somebody puts others in their place.
+section unlinked
+find /usr -xdev -type f -size +0 -links 1
 section capabilities
 getcap -r /etc /usr /var /boot /run
+section attributes
+find /etc /boot /var -xdev \( -path /var/lib/containers -o -path /var/lib/docker \) -prune -o \( -type f -o -type d \) \
+    -exec lsattr -d {} + 2>/dev/null | grep -E '^[-A-Za-z]*[ia][-A-Za-z]* '
+section access-lists
+ls -ldn "$canary/open"
+find /etc /boot /var /run -xdev \( -path /var/lib/containers -o -path /var/lib/docker \) -prune -o ! -type l \
+    -exec ls -ldn --time-style=+ {} + 2>/dev/null | sed -nE 's,^.{10}\+ [^/]*(/.*),\1,p'
+section space
+df -B1 --output=target,size,avail,iavail / /boot /var 2>/dev/null
 section digests
 sha256sum "$canary/secret"
 find /etc /usr/etc -xdev -type f -exec sha256sum {} +
@@ -165,7 +178,7 @@ section manager
 busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager \
     NFailedUnits
 section services
-show -p Id,ActiveState,SubState,NRestarts,Result,WatchdogUSec,FragmentPath,TriggeredBy,Transient,Listen \
+show -p Id,ActiveState,SubState,NRestarts,Result,WatchdogUSec,FragmentPath,TriggeredBy,Transient,Listen,MainPID,ControlPID \
     $(systemctl list-units --plain --no-legend --full --type=service,socket,timer,path | cut -d' ' -f1)
 section engines
 show -p Id,LoadState,ActiveState,UnitFileState,FragmentPath,TriggeredBy,WantedBy,RequiredBy \
@@ -208,6 +221,9 @@ for socket in /run/user/*/systemd/private; do
         systemctl --user list-units --all --plain --no-legend --full 2>&1 | sed "s/^/$name: /"
 done
 
+# Where it is not mounted nobody has a handler, and a look would mount it.
+section binary-handlers
+grep -q ' binfmt_misc ' /proc/mounts && grep -Hs . /proc/sys/fs/binfmt_misc/*
 section cmdline
 cat /proc/cmdline
 section modules
@@ -231,6 +247,8 @@ ostree admin status
 section commit
 commit=$(ostree admin status | sed -n 's/^\* [^ ]* \([0-9a-f]*\)\..*/\1/p')
 echo "$commit $(sha256sum < "/ostree/repo/objects/$(echo "$commit" | cut -c1-2)/$(echo "$commit" | cut -c3-).commit")"
+section bound-refs
+ostree show --print-metadata-key=ostree.ref-binding "$commit" 2>/dev/null
 section remotes
 grep -H '' /etc/ostree/remotes.d/*.conf /usr/etc/ostree/remotes.d/*.conf /ostree/repo/config
 section origins

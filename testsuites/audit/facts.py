@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from testsuites.audit.files import secrets, world_writable
+from testsuites.audit.files import beyond_modes, secrets, world_writable
 from testsuites.audit.items import Line
 from testsuites.audit.record import Record
 
@@ -109,6 +109,8 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
             if not path.startswith(f"{record.canary}/")
         },
         "open-files": _open_files(record),
+        "beyond-modes": {one.item: one.says for one in beyond_modes(record)},
+        "binary-handlers": dict(record.binary_handlers),
         "mounts": _mounts(record),
         "kernel-arguments": _kernel_arguments(record),
         "boot-entries": {

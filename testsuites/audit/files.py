@@ -39,7 +39,13 @@ _HOOKS = (
     "/run/tmpfiles.d/",
     "/run/sysctl.d/",
     "/run/dbus-1/",
+    "/run/binfmt.d/",
+    "/run/modules-load.d/",
+    "/run/sysusers.d/",
     "/var/usrlocal/share/dbus-1/",
+    "/var/usrlocal/lib/binfmt.d/",
+    "/var/usrlocal/lib/modprobe.d/",
+    "/var/usrlocal/lib/sysusers.d/",
     "/var/usrlocal/lib/udev/",
     "/var/usrlocal/lib/modules-load.d/",
     "/var/usrlocal/lib/tmpfiles.d/",
@@ -50,6 +56,8 @@ _NO_PASSWORD = re.compile(
     r"[=:]\s*[\"']?(pass:|file:|files\b|none\b|yes\b|no\b|true\b|false\b|null\b|ask\b|\d+[\"']?$)", re.I
 )
 _NAMED = re.compile(r"(localhost|localhost[46])(\.localdomain[46]?)?|ip6-\w+|[^.]*\.localdomain")
+_JOURNALS = ("/var/log/journal", "/run/log/journal")
+"""Beginnings of paths to which journald itself and systemd's tmpfiles.d give access lists."""
 _STATIC_NODES = "/run/tmpfiles.d/static-nodes.conf"
 """The file that kmod-static-nodes.service writes at every boot."""
 _GENERATOR = re.compile(r"/systemd/((system|user)(-environment)?-generators|system-(shutdown|sleep))/")
@@ -96,7 +104,21 @@ EVERYWHERE = (
 
 def world_writable(record: Record) -> list[Finding]:
     """Return files and directories that all may write, device nodes outside /dev, files without an owner."""
-    return list(_open_files(record))
+    return [*_open_files(record), *beyond_modes(record)]
+
+
+def beyond_modes(record: Record) -> list[Finding]:
+    """Return files whose mode does not tell all: those with access lists, or attributes against changes."""
+    found = [
+        Finding("modes say who may do what", path, "has an access list besides its mode")
+        for path in record.access_lists
+        if not path.startswith(_JOURNALS)
+    ]
+    for path, letters in sorted(record.attributes.items()):
+        if not path.startswith(f"{record.canary}/"):
+            says = "is immutable (chattr +i)" if "i" in letters else "can only grow (chattr +a)"
+            found.append(Finding("root may change files", path, says))
+    return found
 
 
 def _open_files(record: Record) -> Iterator[Finding]:
@@ -180,7 +202,7 @@ def foreign_hosts(record: Record) -> list[Finding]:
 
 
 def planted_jobs(record: Record) -> list[Finding]:
-    """Cron jobs, hooks of other services and systemd generators that are not the build's."""
+    """Cron jobs, hooks, systemd generators and handlers of binaries that are not the build's."""
     shipped = {path.removeprefix("/usr") for path in record.all_files if path.startswith("/usr/etc/")}
     found = []
     for file in record.files:
@@ -196,6 +218,8 @@ def planted_jobs(record: Record) -> list[Finding]:
             found.append(
                 Finding("generators are the build's", file.path, "is run by systemd, and is not below /usr")
             )
+    for name, says in sorted(record.binary_handlers.items()):
+        found.append(Finding("nothing runs by a hook", f"binfmt_misc {name}", f"hands binaries on: {says}"))
     return found
 
 
@@ -258,13 +282,16 @@ def _difference(record: Record, here: FileFact | None, shipped: FileFact | None)
 
 
 def committed(record: Record) -> list[Finding]:
-    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, size, target."""
+    """Every file below /usr that is not as the booted commit has it: kind, mode, owner, size, object."""
     rule = "/usr is what was committed"
+    replaced = set(record.lines("unlinked"))
     here = {
         file.path: file
         for file in record.files
         if file.path.startswith("/usr/") or (file.path == "/usr" and file.kind == "d")
     }
+    if len(replaced) > len(here) // 2:
+        replaced.clear()  # a deployment of copies, as on another file system
     found = []
     for path in sorted(here.keys() | record.committed.keys()):
         file, original = here.get(path), record.committed.get(path)
@@ -279,6 +306,8 @@ def committed(record: Record) -> list[Finding]:
             found.append(Finding(rule, path, f"{says}{original.uid}:{original.gid}"))
         elif file.kind == "f" and file.size != original.size:
             found.append(Finding(rule, path, f"has {file.size} bytes, not {original.size}"))
+        elif path in replaced:
+            found.append(Finding(rule, path, "was replaced: it is no link to the repository's object"))
         elif file.kind == "l" and file.target != original.target:
             found.append(Finding(rule, path, f"leads to {file.target}, not {original.target}"))
         elif path in record.changed:

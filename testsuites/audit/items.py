@@ -112,6 +112,18 @@ class Mount:
     options: frozenset[str]
 
 
+@dataclass(frozen=True, order=True)
+class FileSystem:
+    """A file system by where it is mounted: its size and what is free, in bytes; free inodes, if it counts
+    them.
+    """
+
+    point: str
+    size: int
+    free: int
+    free_inodes: int | None
+
+
 @dataclass(frozen=True)
 class BootEntry:
     """A boot loader entry (Boot Loader Specification, type 1)."""
@@ -126,13 +138,14 @@ class BootEntry:
 
 @dataclass(frozen=True, order=True)
 class Process:
-    """A process with its terminal (`?` for none) and the last part of its cgroup that is a unit."""
+    """A process with its terminal (`?` for none), its cgroup, and the last part of that that is a unit."""
 
     pid: int
     parent: int
     terminal: str
     name: str
     unit: str
+    cgroup: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -165,6 +178,15 @@ def file_of(line: str) -> FileFact | None:
         return None  # the rest of a name that contains a line break
     kind, mode, uid, gid, size, path = fields
     return FileFact(path, kind, int(mode, 8), int(uid), int(gid), int(size), target)
+
+
+def file_system_of(line: str) -> FileSystem | None:
+    """A line of `df -B1 --output=target,size,avail,iavail`."""
+    fields = line.split()
+    if len(fields) != 4 or not (fields[1].isdigit() and fields[2].isdigit()):
+        return None
+    inodes = int(fields[3]) if fields[3].isdigit() else None
+    return FileSystem(fields[0], int(fields[1]), int(fields[2]), inodes)
 
 
 def committed_of(line: str) -> Committed | None:

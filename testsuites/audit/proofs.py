@@ -60,6 +60,12 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         yield "find", "it does not tell that a planted file is younger than ostree's"
     if f"{record.canary}/capable" not in record.capabilities:
         yield "getcap", "it does not list the planted file that has a capability"
+    if f"{record.canary}/fixed" not in record.attributes:
+        yield "lsattr", "it does not list the planted file that nobody may change"
+    if not any(line.endswith(f"{record.canary}/open") for line in record.lines("access-lists")):
+        yield "ls", "it does not list a planted file"
+    if not record.file_systems:
+        yield "df", "it lists no file system"
     seen = {line.file.rpartition("/")[2] for line in record.secrets if line.file.startswith(record.canary)}
     if not {"secret", "public"} <= seen:
         yield "grep", "it does not find the planted keys"

@@ -11,6 +11,7 @@ from testsuites.audit.items import (
     BootEntry,
     Committed,
     FileFact,
+    FileSystem,
     Group,
     Line,
     Mount,
@@ -22,6 +23,7 @@ from testsuites.audit.items import (
     account_of,
     committed_of,
     file_of,
+    file_system_of,
     mount_of,
     socket_of,
     unit_of,
@@ -113,14 +115,41 @@ class Record:
         return dict(sorted(line.split(" ", 1) for line in self.lines("capabilities") if " " in line))
 
     @cached_property
+    def attributes(self) -> Mapping[str, str]:
+        """The attributes of files that nobody may change, by path, as lsattr(1) writes them."""
+        pairs = (line.partition(" ") for line in self.lines("attributes"))
+        return {path: letters.replace("-", "") for letters, _, path in pairs if path}
+
+    @cached_property
+    def access_lists(self) -> tuple[str, ...]:
+        """Paths of files that have an access list besides their mode."""
+        return tuple(sorted(line for line in self.lines("access-lists") if line.startswith("/")))
+
+    @cached_property
+    def file_systems(self) -> tuple[FileSystem, ...]:
+        """The file systems that an update writes to."""
+        found = (file_system_of(line) for line in self.lines("space"))
+        return tuple(one for one in found if one is not None)
+
+    @cached_property
+    def binary_handlers(self) -> Mapping[str, str]:
+        """The interpreters and flags that binfmt_misc hands binaries to, by the handler's name."""
+        found: dict[str, str] = {}
+        for line in self.file_lines("binary-handlers"):
+            name = line.file.rpartition("/")[2]
+            if line.text.startswith(("interpreter ", "flags: ")) and line.text.strip() != "flags:":
+                found[name] = " ".join((found.get(name, ""), line.text.strip())).strip()
+        return found
+
+    @cached_property
     def digests(self) -> Mapping[str, str]:
         """SHA-256 of the files of /etc and /usr/etc by path."""
         return {line[66:]: line[:64] for line in self.lines("digests") if line[64:66] == "  "}
 
     def shipped(self, file: str) -> bool:
-        """Return True for a file of /usr, and for one of /etc that has the content /usr/etc has."""
+        """Return True for a file of the commit's /usr, and for one of /etc with the content /usr/etc has."""
         if file.startswith("/usr/"):
-            return True
+            return not file.startswith("/usr/local/")  # which is /var/usrlocal
         digest = self.digests.get(file)
         return digest is not None and digest == self.digests.get(f"/usr{file}")
 
@@ -165,7 +194,7 @@ class Record:
             fields = line.split(maxsplit=4)
             if len(fields) == 5 and fields[0].isdigit():
                 unit = next((part for part in reversed(fields[4].split("/")) if _UNIT.search(part)), "")
-                one = Process(int(fields[0]), int(fields[1]), fields[2], fields[3], unit)
+                one = Process(int(fields[0]), int(fields[1]), fields[2], fields[3], unit, fields[4])
                 found[one.pid] = one
         return found
 

@@ -51,6 +51,7 @@ _STARTS_ENGINE = re.compile(
 )
 _ENGINE_SOCKETS = re.compile(r"/(docker|containerd|podman|isulad|crio)[^/]*\.sock$")
 _WAIT_ONLINE = re.compile(r"path=\S*/(nm-online|systemd-networkd-wait-online)\b")
+_LOOPBACK = ("127.", "::1")
 _AT_WORK = {"activating", "deactivating", "reloading"}
 
 
@@ -84,7 +85,8 @@ def enabled_units(record: Record, configured: Configured) -> list[Finding]:
         found.append(Finding("only what presets enable is enabled", unit, f"{how} ({file.path})"))
     found += _generated_units(record, presets)
     found += _users_units(record, configured)
-    return [*found, *_foreign_units(record, configured), *_foreign_programs(record)]
+    found += _foreign_units(record, configured)
+    return [*found, *_foreign_programs(record), *_strays(record, configured)]
 
 
 def unit_files(record: Record, configured: Configured) -> list[Finding]:
@@ -107,6 +109,35 @@ def _foreign_programs(record: Record) -> Iterator[Finding]:
         if not program.startswith("/usr/"):
             unit = record.cgroups[pid].unit if pid in record.cgroups else ""
             yield Finding("what runs is the build's", program, f"runs as process {pid} ({unit or 'no unit'})")
+
+
+def _strays(record: Record, configured: Configured) -> Iterator[Finding]:
+    """Processes that hide: named like a thread of the kernel, in no unit, or in a unit that did not start
+    them.
+    """
+    rule = "what runs was started by its unit"
+    started = {
+        one.get("Id", ""): {one["MainPID"], one.get("ControlPID", "")}
+        for one in record.shown("services")
+        if "MainPID" in one
+    }
+    names = {int(row[0]): row[3] for line in record.lines("processes") if len(row := line.split(None, 3)) > 3}
+    for pid, program in record.programs.items():
+        process = record.cgroups.get(pid)
+        if process is None or not program:
+            continue
+        shown = f"{program} (process {pid})"
+        if names.get(pid, "").startswith("["):
+            yield Finding(rule, shown, f"calls itself {names[pid]}, like a thread of the kernel")
+        path = process.cgroup.partition("::")[2]
+        parent = record.cgroups.get(process.parent)
+        own = parent is not None and parent.unit == process.unit
+        if path == "/" or (path == "/init.scope" and pid != 1):
+            yield Finding(rule, shown, f"is in {'no unit' if path == '/' else 'init.scope'}")
+        elif path.startswith("/system.slice/") and process.unit in started and not own:
+            ours = process.unit in configured.units or process.unit.startswith("kola-")
+            if str(pid) not in started[process.unit] and not ours:
+                yield Finding(rule, shown, f"is in {process.unit}, which did not start it")
 
 
 def _generated_units(record: Record, presets: Presets) -> Iterator[Finding]:
@@ -287,6 +318,7 @@ def unwell_units(record: Record) -> list[Finding]:
 def listeners(record: Record, distro: Distro) -> list[Finding]:
     """Return every TCP, UDP or vsock listener, on any address, that the profile does not list."""
     owners: dict[tuple[str, int], set[str]] = {}
+    inside = {(one.protocol, one.port) for one in distro.allowed_listeners if one.loopback}
     for listener in distro.allowed_listeners:
         owners.setdefault((listener.protocol, listener.port), set()).add(listener.process)
     found = []
@@ -305,6 +337,9 @@ def listeners(record: Record, distro: Distro) -> list[Finding]:
         elif socket.process not in processes:
             whose = " or ".join(sorted(processes))
             found.append(Finding("ports are their services'", where, f"is {socket.process}, not {whose}"))
+        elif (socket.protocol, socket.port) in inside and not socket.address.startswith(_LOOPBACK):
+            says = f"is {socket.process}, which listens for other machines"
+            found.append(Finding("services of the machine are its own", where, says))
     return [*found, *_unix_listeners(record)]
 
 

@@ -21,7 +21,9 @@ LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 
 IDENTITY = "/var/lib/kola-identity"
-WHO = "cat /etc/machine-id; hostname; sha256sum /etc/ssh/ssh_host_*"
+WHO = (
+    "sed 's/^/machine ID /' /etc/machine-id; hostname | sed 's/^/host name /'; sha256sum /etc/ssh/ssh_host_*"
+)
 
 
 UPTIME = 200.0

@@ -154,7 +154,9 @@ def test_the_machine_stays_itself(machine: Machine) -> None:
 @second_boot
 def test_the_journal_keeps_every_level(machine: Machine) -> None:
     """A line logged at each level before a reboot is in the journal of the boot before."""
-    kept = machine.run("journalctl -b -1 -t kola-audit -o cat --no-pager", sudo=True).check().lines
+    shown = machine.run("journalctl -b -1 -t kola-audit -o cat --no-pager", sudo=True)
+    assert shown.ok, f"the journal has nothing of the boot before: {shown.stderr.strip()}"
+    kept = shown.lines
     lost = [level for level in LEVELS if f"kola-{level}" not in kept]
     assert not lost, f"the journal lost what was logged as {', '.join(lost)}"
 

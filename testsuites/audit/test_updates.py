@@ -41,6 +41,12 @@ def test_origin(record: Record, distro: Distro, build: Build) -> None:
     assert_none([*found, *updates.os_release(record, distro, build.meta.ostree_version)])
 
 
+@pytest.mark.kola()
+def test_an_update_has_room(record: Record) -> None:
+    """The root and /boot have room for another deployment, with its kernel and initramfs."""
+    assert_none(updates.room(record))
+
+
 @pytest.mark.kola(timeout="15m", guide="10.2.2#upgrade", tags=["audit", "rpm-ostree"])
 @pytest.mark.machine(prepare=upgraded)
 def test_upgrade_keeps_kernel_arguments(collection: Collection, machine: Machine, distro: Distro) -> None:

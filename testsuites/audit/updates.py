@@ -9,8 +9,12 @@ from harness.artifact import Distro
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
 
+_MIB = 1024 * 1024
+_INODES = (1000, 10)
+"""Free inodes that an update needs: in the root, and on /boot."""
 _SECTION = re.compile(r'\[remote "([^"]+)"\]')
 _DEPLOYMENT = re.compile(r"([* ]) (\S+) ([0-9a-f]{64})\.(\d+)")
+_REF = re.compile(r"'([^']+)'")
 _EXPECTED_ORIGIN = (
     "[origin]",
     "refspec=",
@@ -84,13 +88,38 @@ def _origins(record: Record, distro: Distro, commit: str | None) -> Iterator[Fin
     for said in record.lines("ostree-status"):
         if any(word in said for word in ("Unlocked:", "(staged)", "(pending)", "Pinned:")):
             yield Finding("nobody has touched the deployment", "ostree admin status", said.strip())
+    bound = set(_REF.findall(" ".join(record.lines("bound-refs"))))
     for line in record.file_lines("origins"):
         text = line.text.strip()
         name = line.file.rpartition("/")[2]
         if text and not text.startswith(_EXPECTED_ORIGIN):
             yield Finding("the origin is the build's", name, f"says {text}")
-        if text.startswith("refspec=") and not text.startswith(f"refspec={distro.ostree_remote}:"):
+        remote, _, ref = text.removeprefix("refspec=").partition(":")
+        if text.startswith("refspec=") and remote != distro.ostree_remote:
             yield Finding("the origin is the build's", name, f"says {text}")
+        elif text.startswith("refspec=") and bound and ref not in bound:
+            says = f"says {text}, and the commit is of {', '.join(sorted(bound))}"
+            yield Finding("the origin is the build's", name, says)
+
+
+def room(record: Record) -> list[Finding]:
+    """Return file systems that have no room for an update: on /boot for a kernel and initramfs as large as
+    the largest there, elsewhere a tenth.
+    """
+    boots: dict[str, int] = {}
+    for file in record.files:
+        if file.kind == "f" and file.path.startswith("/boot/ostree/"):
+            directory = file.path.rpartition("/")[0]
+            boots[directory] = boots.get(directory, 0) + file.size
+    found = []
+    for one in record.file_systems:
+        needed = max(boots.values(), default=0) if one.point == "/boot" else one.size // 10
+        if one.free < needed:
+            says = f"has {one.free // _MIB} MiB left, and an update takes up to {needed // _MIB}"
+            found.append(Finding("an update has room", one.point, says))
+        elif one.free_inodes is not None and one.free_inodes < _INODES[one.point == "/boot"]:
+            found.append(Finding("an update has room", one.point, f"has {one.free_inodes} inodes left"))
+    return found
 
 
 def os_release(record: Record, distro: Distro, version: str | None) -> list[Finding]:

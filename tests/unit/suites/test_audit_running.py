@@ -15,6 +15,32 @@ from testsuites.audit.record import Record
         ("enabled", bad("programs", "/proc/99 /var/tmp/miner"), "/var/tmp/miner"),
         (
             "enabled",
+            record(
+                add={
+                    "programs": ["/proc/99 /usr/bin/bash"],
+                    "cgroups": ["99 1 ? bash 0::/system.slice/chronyd.service"],
+                }
+            ),
+            "/usr/bin/bash (process 99)",
+        ),
+        (
+            "enabled",
+            record(
+                add={
+                    "programs": ["/proc/99 /usr/bin/bash"],
+                    "cgroups": ["99 1 ? bash 0::/user.slice/user-1000.slice/session-1.scope"],
+                    "processes": ["99 nest bash [kworker/0:2-events] /run/.helper"],
+                }
+            ),
+            "/usr/bin/bash (process 99)",
+        ),
+        (
+            "enabled",
+            record(add={"programs": ["/proc/99 /usr/bin/bash"], "cgroups": ["99 1 ? bash 0::/init.scope"]}),
+            "/usr/bin/bash (process 99)",
+        ),
+        (
+            "enabled",
             bad("files", f"l 777 0 0 9 {WANTS}/docker.service\t{UNITS}/docker.service"),
             "docker.service",
         ),
@@ -72,6 +98,11 @@ from testsuites.audit.record import Record
         ("unwell", bad("services", "Id=loop.service", "NRestarts=2"), "loop.service"),
         (
             "listeners",
+            bad("sockets", 'udp UNCONN 0 0 0.0.0.0:323 *:* users:(("chronyd",pid=3,fd=3))'),
+            "udp 0.0.0.0:323",
+        ),
+        (
+            "listeners",
             bad("sockets", 'tcp LISTEN 0 1 127.0.0.1:8080 *:* users:(("nc",pid=1,fd=3))'),
             "tcp 127.0.0.1:8080",
         ),
@@ -94,6 +125,16 @@ from testsuites.audit.record import Record
         ("mounts", bad("mounts", "9 1 0:9 / /var rw - tmpfs tmpfs rw"), "/var"),
         ("mounts", bad("mounts", "9 1 254:3 / /boot rw - ext4 /dev/vda3 rw"), "/boot"),
         ("sysctl", bad("sysctl", "fs.protected_symlinks = 0"), "fs.protected_symlinks"),
+        (
+            "sysctl",
+            record(
+                add={
+                    "sysctl-config": ["/usr/local/lib/sysctl.d/99-zz.conf:fs.protected_symlinks = 0"],
+                    "sysctl": ["fs.protected_symlinks = 0"],
+                }
+            ),
+            "fs.protected_symlinks",
+        ),
         ("sysctl", bad("sysctl", "net.ipv4.ip_forward = 1"), "net.ipv4.ip_forward"),
         ("sysctl", bad("sysctl", "kernel.core_pattern = core"), "kernel.core_pattern"),
         (
