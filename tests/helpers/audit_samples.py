@@ -91,6 +91,7 @@ SECTIONS: dict[str, list[str]] = {
         "/proc/3 /usr/sbin/chronyd",
         "/proc/4 /usr/sbin/chronyd",
     ],
+    "processes-later": [f"/proc/{number}" for number in (1, 3, 4, 9, 99)],
     "hostname": ["machine"],
     "names": ["nameserver 10.0.2.3"],
     "given-names": ["10.0.2.3"],

@@ -180,6 +180,9 @@ busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freed
 section services
 show -p Id,ActiveState,SubState,NRestarts,Result,WatchdogUSec,FragmentPath,TriggeredBy,Transient,Listen,MainPID,ControlPID \
     $(systemctl list-units --plain --no-legend --full --type=service,socket,timer,path | cut -d' ' -f1)
+# A process that is in both lists was there while systemd named the main processes.
+section processes-later
+printf '%s\n' /proc/[0-9]*
 section engines
 show -p Id,LoadState,ActiveState,UnitFileState,FragmentPath,TriggeredBy,WantedBy,RequiredBy \
     docker.service docker.socket containerd.service podman.service podman.socket \

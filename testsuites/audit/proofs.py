@@ -64,6 +64,8 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         yield "lsattr", "it does not list the planted file that nobody may change"
     if not any(line.endswith(f"{record.canary}/open") for line in record.lines("access-lists")):
         yield "ls", "it does not list a planted file"
+    if 1 not in record.processes_later:
+        yield "sh", "it does not list process 1 in /proc"
     if not record.file_systems:
         yield "df", "it lists no file system"
     seen = {line.file.rpartition("/")[2] for line in record.secrets if line.file.startswith(record.canary)}

@@ -199,6 +199,12 @@ class Record:
         return found
 
     @cached_property
+    def processes_later(self) -> frozenset[int]:
+        """Numbers of the processes that were there after systemd had named the services' main processes."""
+        numbers = (line.removeprefix("/proc/") for line in self.lines("processes-later"))
+        return frozenset(int(number) for number in numbers if number.isdigit())
+
+    @cached_property
     def programs(self) -> Mapping[int, str]:
         """The executables of processes; kernel threads have none."""
         rows = (line.partition(" ") for line in self.lines("programs"))

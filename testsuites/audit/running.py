@@ -124,8 +124,8 @@ def _strays(record: Record, configured: Configured) -> Iterator[Finding]:
     names = {int(row[0]): row[3] for line in record.lines("processes") if len(row := line.split(None, 3)) > 3}
     for pid, program in record.programs.items():
         process = record.cgroups.get(pid)
-        if process is None or not program:
-            continue
+        if process is None or not program or pid not in record.processes_later:
+            continue  # services that are started on demand come and go meanwhile
         shown = f"{program} (process {pid})"
         if names.get(pid, "").startswith("["):
             yield Finding(rule, shown, f"calls itself {names[pid]}, like a thread of the kernel")

@@ -271,3 +271,14 @@ from testsuites.audit.record import Record
 )
 def test_a_bad_item_is_found_and_named(rule: str, sample: Record, item: str) -> None:
     assert item in items(rule, sample)
+
+
+def test_a_service_that_ended_meanwhile_is_no_stray() -> None:
+    """Its process was listed, and systemd was asked for its main process when it had none any more."""
+    sample = record(
+        add={
+            "programs": ["/proc/98 /usr/lib/systemd/systemd-hostnamed"],
+            "cgroups": ["98 1 ? systemd-hostnam 0::/system.slice/chronyd.service"],
+        }
+    )
+    assert items("enabled", sample) == items("enabled", record())
