@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.errors import DeadlineExceeded, MachineFailure
+from harness.errors import DeadlineExceeded, InfrastructureError, MachineFailure
 from harness.machine.instance import Instance
 from harness.machine.journal import JournalEntry
 from harness.util.deadline import Deadline
@@ -81,7 +81,8 @@ def wait_for_banner(
     Gives up `grace` seconds, of the guest's clock, after the guest says it has booted, and `silence` seconds
     after its last word on console or journal when it has not. Raises MachineFailure `no-network` (nothing
     answers), `ssh-refused` (the port is closed), `ssh-mute` (connected, but no banner is sent) or
-    `boot-silent`. A guest that never used its console and journal is waited for until the deadline.
+    `boot-silent`; InfrastructureError `jump-host` when the guest's host does not let ssh in. A guest that
+    never used its console and journal is waited for until the deadline.
     """
     answer = "silence"
     said, said_at = Since.now(instance), instance.clock()
@@ -100,6 +101,7 @@ def wait_for_banner(
             if booted_at is not None and instance.clock() - booted_at > grace:
                 if answer == "silence" and attempt is not None and instance.ssh_accepted():
                     answer = "mute"
+                _require_jump_host(instance)
                 raise _hopeless(instance, answer, grace)
             if booted_at is None:
                 latest = Since.now(instance)
@@ -140,6 +142,16 @@ def _says_booted(instance: Instance, since: Since) -> bool:
     return any(
         _BOOTED.search(entry.message) for entry in instance.journal.entries(since=since.journal)[-400:]
     )
+
+
+def _require_jump_host(instance: Instance) -> None:
+    """Raise InfrastructureError when the way to the guest is closed before it reaches the guest."""
+    route = instance.ssh_route
+    if fault := route.jump_fault():
+        raise InfrastructureError(
+            f"{route.jump_host}, through which guests are reached, does not let ssh in: {fault}",
+            cause="jump-host",
+        )
 
 
 def _hopeless(instance: Instance, answer: str, grace: float) -> MachineFailure:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import DeadlineExceeded, MachineFailure
+from harness.errors import DeadlineExceeded, InfrastructureError, MachineFailure
 from harness.machine.incidents import Incidents
 from harness.machine.probe import Since, wait_for_banner
 from harness.machine.streams import Tail
@@ -28,7 +28,7 @@ class Mute:
         self.incidents = Incidents()
         self.console = Tail()
         self.journal = SimpleNamespace(entries=lambda since: list(journal), position=len(journal))
-        self.ssh_route = SimpleNamespace(connect=lambda: ours)
+        self.ssh_route = SimpleNamespace(connect=lambda: ours, jump_fault=lambda: "", jump_host=None)
 
     def ssh_accepted(self) -> bool:
         return True
@@ -59,6 +59,18 @@ def test_a_guest_that_runs_and_says_nothing_is_given_up(pair: tuple[socket.socke
     with pytest.raises(MachineFailure, match="sends no banner") as caught:
         wait_for_banner(guest, Since(), deadline=Deadline(30), grace=0.2, silence=60)
     assert caught.value.cause == "ssh-mute"
+
+
+def test_a_closed_way_to_the_guest_is_not_the_guests_fault(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    guest: Any = Mute(time.monotonic, pair[0])
+    guest.ssh_route.jump_host, guest.ssh_route.jump_fault = "rack-1", lambda: "Connection refused"
+    with pytest.raises(
+        InfrastructureError, match=r"rack-1, .* does not let ssh in: Connection refused"
+    ) as caught:
+        wait_for_banner(guest, Since(), deadline=Deadline(30), grace=0.2, silence=60)
+    assert caught.value.cause == "jump-host"
 
 
 def test_a_guest_that_stops_in_its_boot_is_given_up(pair: tuple[socket.socket, socket.socket]) -> None:

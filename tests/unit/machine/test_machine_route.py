@@ -105,7 +105,13 @@ def test_the_guest_is_reached_through_the_jump_host(jump: JumpHost, guest: tuple
 
 @pytest.mark.skipif(not Path("/usr/bin/ssh").exists(), reason="there is no OpenSSH client")
 def test_a_jump_host_that_does_not_let_us_in_ends_the_connection(jump: JumpHost) -> None:
-    with SshRoute("127.0.0.1", 1, jump_host="user@nowhere.invalid").connect() as connected:
+    route = SshRoute("127.0.0.1", 1, jump_host="user@nowhere.invalid")
+    with route.connect() as connected:
         connected.settimeout(60)
         assert connected.recv(100) == b""
     assert jump.asked == []
+    assert "nowhere.invalid" in route.jump_fault()
+
+
+def test_without_a_jump_host_none_is_at_fault() -> None:
+    assert SshRoute("127.0.0.1", 1).jump_fault() == ""
