@@ -18,6 +18,7 @@ def termination() -> Iterator[Termination]:
     """Heard as in a session, for as long as the test lasts."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     hook = sys.unraisablehook
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup(1) may have it ignored
     made = Termination()
     made.pytest_sessionstart()
     yield made
