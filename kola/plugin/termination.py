@@ -63,10 +63,7 @@ class Termination:
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self._ending is not None or self._over:
-            if self._tell:
-                print(
-                    tr("kola: the run is ending; its reports are being written"), file=sys.stderr, flush=True
-                )
+            self._say()
             return
         self._ending = signal.Signals(number)
         if number == signal.SIGINT:

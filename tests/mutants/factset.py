@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from mutants.mutantset import Group, Mutant
+from mutants.mutantset import Group, Mutant, pack
 
 MACHINE = 32
 """Mutants put into one machine at most: here no test has to tell them apart."""
@@ -73,21 +73,8 @@ def fact_groups(mutants: Iterable[Mutant]) -> list[Group]:
             audits = any(suite.startswith("audit.") for suite in mutant.suites)
             kin.setdefault(mutant.suites if audits else (), []).append(mutant)
     for family in kin.values():
-        least = len(_pack(family, machines=0))
-        packed += [Group(tuple(group)) for group in _pack(family, machines=least)]
+        packed += pack(family, _fits, len)
     return packed
-
-
-def _pack(mutants: Sequence[Mutant], *, machines: int) -> list[list[Mutant]]:
-    """Each mutant where it fits and fewest others are; more than that many machines if need be."""
-    packed: list[list[Mutant]] = [[] for _ in range(machines)]
-    for mutant in mutants:
-        fitting = [group for group in packed if _fits(mutant, group)]
-        if fitting:
-            min(fitting, key=len).append(mutant)
-        else:
-            packed.append([mutant])
-    return [group for group in packed if group]
 
 
 def _fits(mutant: Mutant, group: Sequence[Mutant]) -> bool:

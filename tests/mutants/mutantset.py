@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -248,21 +248,29 @@ def groups(mutants: Iterable[Mutant], *, alone: bool = False) -> list[Group]:
             by_suites.setdefault(mutant.suites, []).append(mutant)
     packed = [Group((mutant,)) for mutant in mutants if mutant.alone]
     for kin in by_suites.values():
-        least = len(_pack(kin, machines=0))
-        packed += [Group(tuple(group)) for group in _pack(kin, machines=least) if group]
+        packed += pack(kin, _fits, _failures)
     return packed
 
 
-def _pack(mutants: Sequence[Mutant], *, machines: int) -> list[list[Mutant]]:
-    """Each mutant where it fits and fewest tests are to fail; more than that many machines if need be."""
-    packed: list[list[Mutant]] = [[] for _ in range(machines)]
-    for mutant in mutants:
-        fitting = [group for group in packed if _fits(mutant, group)]
-        if fitting:
-            min(fitting, key=_failures).append(mutant)
-        else:
-            packed.append([mutant])
-    return packed
+def pack(
+    mutants: Sequence[Mutant],
+    fits: Callable[[Mutant, Sequence[Mutant]], bool],
+    weight: Callable[[Sequence[Mutant]], int],
+) -> list[Group]:
+    """Spread the mutants over as few machines as they fit on: each goes to the one that weighs least."""
+
+    def spread(machines: int) -> list[list[Mutant]]:
+        packed: list[list[Mutant]] = [[] for _ in range(machines)]
+        for mutant in mutants:
+            fitting = [group for group in packed if fits(mutant, group)]
+            if fitting:
+                min(fitting, key=weight).append(mutant)
+            else:
+                packed.append([mutant])
+        return packed
+
+    least = len(spread(0))
+    return [Group(tuple(group)) for group in spread(least) if group]
 
 
 def _failures(group: Sequence[Mutant]) -> int:
