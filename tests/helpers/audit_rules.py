@@ -16,6 +16,7 @@ from testsuites.audit import (
     programs,
     proofs,
     running,
+    trust,
     updates,
     ways_in,
 )
@@ -47,6 +48,9 @@ RULES: dict[str, Callable[[Record], list[Finding]]] = {
     "unit files": lambda record: running.unit_files(record, NOTHING),
     "names": names.resolvers,
     "container names": names.of_containers,
+    "engine commands": lambda record: trust.engine_commands(record, NOTHING),
+    "registries": lambda record: trust.registries(record, NOTHING),
+    "authorities": lambda record: trust.authorities(record, NOTHING),
     "clock": clock.keeps_time,
     "exceptions": ways_in.sshd_exceptions,
     "keys": ways_in.authorized_keys,

@@ -22,6 +22,7 @@ printf -- '-----BEGIN %s-----\n' 'CANARY PRIVATE KEY' > "$canary/secret"
 printf 'ssh-ed25519 %s canary\n' 'AAAAC3NzaC1lZDI1NTE5AAAAICanary' > "$canary/public"
 : > "$canary/capable" && setcap cap_net_raw+ep "$canary/capable"
 : > "$canary/fixed" && chattr +i "$canary/fixed"
+printf -- '-----BEGIN %s-----\nCANARY\n-----END %s-----\n' CERTIFICATE CERTIFICATE > "$canary/authority.crt"
 
 section canary
 echo "$canary"
@@ -205,8 +206,45 @@ cat /etc/resolv.conf
 section given-names
 nmcli -g IP4.DNS,IP6.DNS,IP4.DOMAIN,IP4.SEARCHES,IP6.DOMAIN,IP6.SEARCHES device show 2>/dev/null
 section container-names
-grep -rHsE '^[[:space:]]*(dns_servers|dns_options|dns_searches|no_hosts|base_hosts_file|volumes|env)[[:space:]]*=|"(dns|dns-opts|dns-search|insecure-registries)"' \
+grep -rHsE '^[[:space:]]*(dns_servers|dns_options|dns_searches|no_hosts|base_hosts_file|volumes|env)[[:space:]]*=|"(dns|dns-opts|dns-search)"' \
     /etc/containers /etc/docker /etc/isulad /usr/etc/containers /usr/etc/docker /usr/etc/isulad
+section engine-settings
+grep -rHs '' /etc/docker/daemon.json /etc/isulad/daemon.json /var/home/*/.config/docker/daemon.json \
+    /etc/containers/registries.conf /etc/containers/registries.conf.d /usr/share/containers/registries.conf \
+    /usr/share/containers/registries.conf.d /var/home/*/.config/containers/registries.conf \
+    /var/home/*/.config/containers/registries.conf.d /var/roothome/.config/containers/registries.conf \
+    /var/roothome/.config/containers/registries.conf.d
+section engine-options
+grep -rHsE '^[^#;]*(tcp:|tlsverify|--insecure-registry|--registry-mirror)|^ListenStream=[^/@%]' \
+    /etc/default/docker* /etc/sysconfig/docker* /etc/sysconfig/i[sS]ula* /etc/systemd/system/docker* \
+    /etc/systemd/system/podman* /etc/systemd/system/isula* /run/systemd/system/docker* /run/systemd/system/podman* \
+    /run/systemd/system/isula* /usr/local/lib/systemd /usr/lib/systemd/system/docker* \
+    /usr/lib/systemd/system/podman* /usr/lib/systemd/system/isula* /var/home/*/.config/systemd
+# Certificates that are trusted, and are in no file below /usr/share of the package ca-certificates.
+section authorities
+rpm -ql ca-certificates 2>/dev/null | grep '^/usr/share/.*[.]' > "$canary/known"
+{
+    while IFS= read -r file; do [ -f "$file" ] && printf '%s\n' "$file"; done < "$canary/known"
+    echo "$canary/authority.crt"
+    find -L /etc/ssl /etc/pki/ca-trust /etc/pki/tls /etc/ca-certificates /etc/docker/certs.d \
+        /etc/containers/certs.d /usr/local/share/ca-certificates /usr/local/share/pki /usr/share/ca-certificates \
+        /usr/share/pki/ca-trust-source -type f ! -path '*/blocklist/*' ! -path '*/blacklist/*' \
+        \( -name '*.crt' -o -name '*.pem' -o -name '*.cer' -o -name '*.p11-kit' -o -name '*.[0-9]' \) 2>/dev/null
+} | tr '\n' '\0' | xargs -0 awk -v list="$canary/known" '
+    BEGIN { while ((getline file < list) > 0) package[file] = 1 }
+    /^-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/ {
+        inside = !(/TRUSTED/ && FILENAME ~ /[/]extracted[/]/)
+        body = ""
+        next
+    }
+    /^-----END / {
+        if (inside && FILENAME in package) { known[body] = 1; count++ }
+        else if (inside && !(body in known)) print FILENAME "\t" body
+        inside = 0
+        next
+    }
+    inside { gsub(/[ \t\r]/, ""); body = body $0 }
+    END { print "known\t" count + 0 }'
 section clock
 chronyc -c -n tracking 2>&1
 section clock-config

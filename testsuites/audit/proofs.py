@@ -64,6 +64,8 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         yield "lsattr", "it does not list the planted file that nobody may change"
     if not any(line.endswith(f"{record.canary}/open") for line in record.lines("access-lists")):
         yield "ls", "it does not list a planted file"
+    if not any(line.startswith(f"{record.canary}/authority.crt\t") for line in record.lines("authorities")):
+        yield "awk", "it does not list the planted certificate"
     if 1 not in record.processes_later:
         yield "sh", "it does not list process 1 in /proc"
     if not record.file_systems:

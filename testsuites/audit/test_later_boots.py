@@ -6,7 +6,18 @@ import pytest
 
 from harness.artifact import Distro
 from harness.machine.machine import Machine
-from testsuites.audit import accounts, booting, clock, files, names, programs, running, updates, ways_in
+from testsuites.audit import (
+    accounts,
+    booting,
+    clock,
+    files,
+    names,
+    programs,
+    running,
+    trust,
+    updates,
+    ways_in,
+)
 from testsuites.audit.collection import Collection
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
@@ -59,6 +70,8 @@ def services(record: Record, distro: Distro, collection: Collection) -> list[Fin
         *clock.keeps_time(record),
         *names.resolvers(record),
         *names.of_containers(record),
+        *trust.engine_commands(record, collection.configured),
+        *trust.registries(record, collection.configured),
     ]
 
 
@@ -84,6 +97,7 @@ def content(record: Record, distro: Distro, collection: Collection) -> list[Find
         *files.commit_is_whole(record),
         *files.etc_differences(record, distro, collection.configured),
         *updates.remotes(record, distro),
+        *trust.authorities(record, collection.configured),
     ]
     return [finding for finding in found if finding.item not in (ADDED, CHANGED, LINK, REMOVED)]
 
