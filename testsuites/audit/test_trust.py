@@ -1,4 +1,4 @@
-"""Whom the machine trusts: with commands to its engines, with images, and with names on the network."""
+"""Others that the machine trusts: with commands to its engines, with images, with names of the network."""
 
 from __future__ import annotations
 

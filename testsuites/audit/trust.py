@@ -1,4 +1,4 @@
-"""Rules for whom the machine trusts: commands to container engines, registries, certificate authorities."""
+"""Rules for trust in others: in commands to container engines, in registries, in certificate authorities."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _unproved(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _of_containers(settings: dict[str, Any]) -> Iterator[str]:
-    """What is unproved by containers-registries.conf(5), in its second version or its first."""
+    """Yield what settings of containers-registries.conf(5), second version or first, leave unproved."""
     for registry in _tables(settings.get("registry")):
         location = registry.get("location") or registry.get("prefix") or "?"
         name = registry.get("prefix") or location
