@@ -230,11 +230,20 @@ def login_stack(record: Record) -> list[Finding]:
     return found
 
 
+_PROVES_NOTHING = {
+    "pam_permit.so", "pam_succeed_if.so", "pam_localuser.so", "pam_listfile.so", "pam_access.so",
+    "pam_time.so", "pam_exec.so", "pam_usertype.so",
+}  # fmt: skip
+"""Modules that ask who somebody is, and for no proof of it."""
+
+
 def _opens(words: list[str]) -> bool:
-    """Return True for `auth sufficient pam_permit.so`, or an `auth` jump that ends at success without a
-    proof.
+    """Return True for an `auth sufficient` of a module such as pam_permit.so, and for an `auth` jump that
+    ends at success without a proof.
     """
     if len(words) < 3 or words[0].lstrip("-") != "auth":
         return False
     module = next((word for word in words[2:] if word.endswith(".so")), "").rpartition("/")[2]
-    return module == "pam_permit.so" and ("sufficient" in words[1] or "success=done" in " ".join(words))
+    wheel = module == "pam_wheel.so" and "trust" in words
+    enough = "sufficient" in words[1] or "success=done" in " ".join(words)
+    return enough and (module in _PROVES_NOTHING or wheel)

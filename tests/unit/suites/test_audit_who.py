@@ -38,6 +38,16 @@ from testsuites.audit.record import Record
         ("setuid", bad("files", "f 2755 0 0 9 /usr/bin/vim\t"), "/usr/bin/vim"),
         ("setuid", bad("capabilities", "/usr/bin/tar cap_setuid=ep"), "/usr/bin/tar"),
         ("login stack", bad("pam", "/etc/pam.d/sshd:auth sufficient pam_permit.so"), "/etc/pam.d/sshd"),
+        (
+            "login stack",
+            bad("pam", "/etc/pam.d/su:auth sufficient pam_succeed_if.so uid >= 1"),
+            "/etc/pam.d/su",
+        ),
+        (
+            "login stack",
+            bad("pam", "/etc/pam.d/su:auth sufficient pam_wheel.so trust use_uid"),
+            "/etc/pam.d/su",
+        ),
         ("login stack", bad("files", "f 644 0 0 9 /etc/ld.so.preload\t"), "/etc/ld.so.preload"),
         ("login stack", bad("files", "f 644 0 0 9 /var/roothome/.shosts\t"), "/var/roothome/.shosts"),
         (
