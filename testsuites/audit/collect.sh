@@ -91,6 +91,12 @@ sha256sum "$canary/secret"
 find /etc /usr/etc -xdev -type f -exec sha256sum {} +
 find /var/home/* /var/roothome -xdev -maxdepth 1 -type f -name '.*' -exec sha256sum {} + 2>/dev/null
 find /boot -xdev \( -name '*.cfg' -o -name '*.conf' -o -name grubenv -o -name '*.lua' \) -type f -exec sha256sum {} +
+# The first lines in which each file of /etc differs from the build's.
+section etc-changes
+diff -rU0 --no-dereference /usr/etc /etc 2>/dev/null | awk '
+    /^diff / { file = ""; next }
+    /^[+][+][+] / { file = $2; lines = 0; next }
+    file != "" && /^[-+]./ && ++lines <= 6 { print file "\t" substr($0, 1, 100) }'
 section secrets
 grep -rsIHE --devices=skip -e '-----BEGIN [A-Z ]*PRIVATE KEY' -e 'aws_secret_access_key' \
     -e '(AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|AGE-SECRET-KEY-1)' \

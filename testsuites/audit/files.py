@@ -55,6 +55,9 @@ _HOOKS = (
 _NO_PASSWORD = re.compile(
     r"[=:]\s*[\"']?(pass:|file:|files\b|none\b|yes\b|no\b|true\b|false\b|null\b|ask\b|\d+[\"']?$)", re.I
 )
+_MAY_BE_SECRET = re.compile(r"pass|secret|token|key|psk|\$[0-9y][^ ]*\$|[A-Za-z0-9+/]{40}", re.I)
+_LINES = 3
+"""Changed lines of a file that a finding shows."""
 _NAMED = re.compile(r"(localhost|localhost[46])(\.localdomain[46]?)?|ip6-\w+|[^.]*\.localdomain")
 _JOURNALS = ("/var/log/journal", "/run/log/journal")
 """Beginnings of paths to which journald itself and systemd's tmpfiles.d give access lists."""
@@ -277,8 +280,16 @@ def _difference(record: Record, here: FileFact | None, shipped: FileFact | None)
             f"not {shipped.mode:o} and {shipped.uid}:{shipped.gid}"
         )
     if record.digests.get(here.path) != record.digests.get(shipped.path):
-        return "has other content"
+        return f"has other content{_changed_lines(record, here.path)}"
     return ""
+
+
+def _changed_lines(record: Record, path: str) -> str:
+    """Return the first lines that were added to a file or taken out, but for those that may hold a secret."""
+    rows = (line.partition("\t") for line in record.lines("etc-changes"))
+    shown = [text for file, _, text in rows if file == path and not _MAY_BE_SECRET.search(text)]
+    shown.sort(key=lambda text: text.startswith("-"))
+    return f": {' / '.join(shown[:_LINES])}" if shown else ""
 
 
 def committed(record: Record) -> list[Finding]:

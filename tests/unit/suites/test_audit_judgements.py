@@ -135,6 +135,15 @@ def test_presets_of_etc_come_first_and_also_enables() -> None:
     assert running.enabled_units(record(add=added), NOTHING) != []
 
 
+def test_a_changed_file_of_etc_is_shown_without_its_secrets() -> None:
+    changes = [f"/etc/profile\t{text}" for text in ("-umask 022", "+umask 000", "+TOKEN=x", "+a", "+b", "+c")]
+    digests = [f"{'2' * 64}  /etc/profile", *SECTIONS["digests"][2:]]
+    (found,) = files.etc_differences(
+        record(instead={"digests": digests, "etc-changes": changes}), NESTOS, NOTHING
+    )
+    assert found.says == "has other content: +umask 000 / +a / +b"
+
+
 def test_an_upgrade_that_drops_an_argument_is_named() -> None:
     sample = record(add={"entries": [f"{ENTRY}:options root=/dev/vda4 rw"]})
     before = ["BOOT_IMAGE=/x", "root=/dev/vda4", "rw", "mitigations=auto,nosmt", "kola.mine"]
