@@ -38,11 +38,12 @@ exit 0
 # Runs before PROBE until a boot has been waited for: `is-system-running --wait` returns once the job queue is
 # empty. A unit may take for ever to start on purpose (NestOS's own tests have one). Then the guest is idle,
 # the same jobs remain, and jobs that do not run wait for the one that does: waiting longer is useless.
+# Slices are of five seconds: `most` of them, or `enough` in which nothing happens.
 WAIT_FOR_BOOT = r"""
 idle_ticks() { read -r _ user nice system idle rest </proc/stat; busy=$((user + nice + system)); }
 starting() { case $state in initializing | starting) ;; *) false ;; esac; }
 state=$(systemctl is-system-running) slices=0 quiet=0 left=
-while starting && [ $slices -lt 12 ] && [ $quiet -lt 3 ]; do
+while starting && [ $slices -lt ${most:-12} ] && [ $quiet -lt ${enough:-3} ]; do
     idle_ticks; busy_before=$busy idle_before=$idle
     state=$(timeout 5 systemctl is-system-running --wait)
     [ -z "$state" ] || break

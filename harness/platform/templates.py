@@ -22,6 +22,7 @@ from harness.errors import MachineFailure
 from harness.ignition import IgnitionConfig
 from harness.machine.arrival import Arrival
 from harness.machine.boot import DiskImage, LiveIso, Primary
+from harness.machine.health import WAIT_FOR_BOOT
 from harness.machine.instance import Instance
 from harness.machine.machine import Machine
 from harness.machine.sessions import Access
@@ -320,8 +321,11 @@ def _cache() -> ArtifactCache:
 
 
 def _settle(machine: Machine) -> None:
-    """Wait for the end of the boot and check health, so that no broken or booting machine is frozen."""
-    machine.run("systemctl is-system-running --wait", timeout=300)
+    """Wait for the end of the boot and check health, so that no broken or booting machine is frozen.
+
+    A boot that never ends, and in which nothing happens for a minute, is frozen as it is.
+    """
+    machine.run(f"most=60 enough=12{WAIT_FOR_BOOT}", timeout=400)
     machine.check_health()
 
 

@@ -141,7 +141,10 @@ def test_keys_are_pairs_openssh_reads() -> None:
 SYSTEMCTL = """#!/bin/sh
 case "$*" in
 is-system-running) cat "$WORLD/state" ;;
-"is-system-running --wait") cat "$WORLD/waited"; [ -s "$WORLD/waited" ] || exec sleep 0.1 ;;
+"is-system-running --wait")
+    echo >> "$WORLD/waits"
+    cat "$WORLD/waited"
+    [ -s "$WORLD/waited" ] || exec sleep 0.1 ;;
 list-jobs*) cat "$WORLD/jobs" ;;
 list-units*) cat "$WORLD/units" ;;
 "show -p NRestarts --value "*) echo 3 ;;
@@ -150,7 +153,7 @@ esac
 """
 
 
-def probed(world: Path, state: str, waited: str = "", units: str = "") -> Report:
+def probed(world: Path, state: str, waited: str = "", units: str = "", limits: str = "") -> Report:
     """The output of PROBE for a guest whose systemctl answers this."""
     program = world / "systemctl"
     program.write_text(SYSTEMCTL)
@@ -160,7 +163,7 @@ def probed(world: Path, state: str, waited: str = "", units: str = "") -> Report
         (world / name).write_text(content)
     env = {"PATH": f"{world}:/usr/bin:/bin", "WORLD": str(world)}
     said = subprocess.run(
-        ["sh", "-c", WAIT_FOR_BOOT + PROBE], env=env, capture_output=True, text=True, check=True
+        ["sh", "-c", limits + WAIT_FOR_BOOT + PROBE], env=env, capture_output=True, text=True, check=True
     )
     assert said.stderr == ""
     return Report.parse(said.stdout)
@@ -187,6 +190,12 @@ def test_the_probe_names_states_and_units(tmp_path: Path, state: str, waited: st
     assert report.restarting == (("b.service", 3),)
     left = "the guest is still starting: slow.service runs, 1 more wait for others"
     assert report.still_starting == (left if judged == "starting" else "")
+
+
+@pytest.mark.parametrize(("limits", "most"), [("", 12), ("most=2 enough=9", 2)])
+def test_a_boot_that_never_ends_is_waited_for_in_slices(tmp_path: Path, limits: str, most: int) -> None:
+    assert probed(tmp_path, "starting\n", limits=limits).state == "starting"
+    assert 2 <= len((tmp_path / "waits").read_text().splitlines()) <= most
 
 
 def test_the_probe_of_a_machine_that_is_well_finds_nothing(tmp_path: Path) -> None:
