@@ -6,7 +6,18 @@ import pytest
 
 from harness.artifact import Distro
 from harness.machine.machine import Machine
-from testsuites.audit import accounts, booting, clock, files, names, programs, running, updates, ways_in
+from testsuites.audit import (
+    accounts,
+    booting,
+    clock,
+    files,
+    names,
+    packets,
+    programs,
+    running,
+    updates,
+    ways_in,
+)
 from testsuites.audit.collection import Collection
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
@@ -59,6 +70,7 @@ def services(record: Record, distro: Distro, collection: Collection) -> list[Fin
         *clock.keeps_time(record),
         *names.resolvers(record),
         *names.of_containers(record),
+        *packets.traffic(record),
     ]
 
 
@@ -80,6 +92,7 @@ def content(record: Record, distro: Distro, collection: Collection) -> list[Find
         *files.secrets(record),
         *files.planted_jobs(record),
         *files.foreign_hosts(record),
+        *files.trusted(record, distro),
         *programs.shadowed(record),
         *files.commit_is_whole(record),
         *files.etc_differences(record, distro, collection.configured),
