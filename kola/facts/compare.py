@@ -15,6 +15,7 @@ GRAVE = frozenset(
         "accounts",
         "beyond-modes",
         "binary-handlers",
+        "packets",
         "groups",
         "sudo",
         "ways-in",
@@ -44,8 +45,9 @@ GRAVE = frozenset(
 """Categories in which a difference fails the run unless it is approved."""
 
 _OPENING_FILES = re.compile(
-    r"/etc/(sudoers|ssh/|pam\.|security/|nsswitch\.conf|ld\.so\.preload|polkit-1/|dbus-1/|cron|anacrontab|rc\.|init\.d/"
+    r"/etc/(sudoers|ssh/|pam\.|security/|nsswitch\.conf|ld\.so\.(preload|conf)|hosts\.(allow|deny)|polkit-1/|dbus-1/|cron|anacrontab|rc\.|init\.d/"
     r"|profile\.d/|udev/|modprobe\.d/|modules-load\.d/|NetworkManager/(conf\.d|dispatcher\.d)/|systemd/).*"
+    r"|/etc/(containers|docker|isulad|rpm|yum\.repos\.d)/.*|/var/(roothome|home/[^/]+)/\.(?!bash|zsh|csh|tcsh)[a-z]+rc"
     r"|/run/(systemd/system|udev)/.*|/var/usrlocal/.*|/var/spool/(cron|at)/.*"
 )
 """Files that give rights, or that somebody runs. In the category `files` these are graver than others."""

@@ -97,6 +97,12 @@ diff -rU0 --no-dereference /usr/etc /etc 2>/dev/null | awk '
     /^diff / { file = ""; next }
     /^[+][+][+] / { file = $2; lines = 0; next }
     file != "" && /^[-+]./ && ++lines <= 6 { print file "\t" substr($0, 1, 100) }'
+# /etc of the deployments that do not run, and what the build ships there.
+section other-etc
+for tree in /ostree/deploy/*/deploy/*.[0-9]*; do
+    [ -d "$tree/etc" ] && ! [ "$tree/etc" -ef /etc ] || continue
+    (cd "$tree" && find etc usr/etc -xdev -type f -exec sha256sum {} + | sed "s,  ,  ${tree##*/} ,")
+done
 section secrets
 grep -rsIHE --devices=skip -e '-----BEGIN [A-Z ]*PRIVATE KEY' -e 'aws_secret_access_key' \
     -e '(AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|AGE-SECRET-KEY-1)' \
@@ -207,6 +213,33 @@ grep -rHsE '^(Exec[A-Za-z]*=.*(dockerd|containerd|isulad|crio|podman +(system +s
 section wait-online
 show -p Id,LoadState,UnitFileState,ActiveState,Result,ExecStart,WantedBy,Before \
     NetworkManager-wait-online.service systemd-networkd-wait-online.service
+# What packets meet: rules, filters, interfaces, routes. A network of its own shows that the tool lists rules.
+section packet-rules
+iptables-save 2>/dev/null
+ip6tables-save 2>/dev/null
+section nft-rules
+nft list ruleset 2>/dev/null
+section packet-rules-canary
+if command -v iptables-save iptables unshare > /dev/null; then
+    unshare -n sh -c 'iptables -t nat -N KOLA-AUDIT 2>/dev/null && { echo planted; iptables-save; }' 2>/dev/null
+fi
+section interfaces
+ip -d -o link show
+section read-interfaces
+for interface in /sys/class/net/*/; do echo "$interface"; done
+section traffic
+tc qdisc show
+section traffic-filters
+tc qdisc show | sed -nE 's/^qdisc (clsact|ingress) .* dev ([^ ]*).*/\2/p' | while read -r interface; do
+    tc filter show dev "$interface" ingress
+    tc filter show dev "$interface" egress
+done 2>/dev/null
+section routing-rules
+ip -4 rule show
+ip -6 rule show
+section routes
+ip -4 route show table all
+ip -6 route show table all
 section names
 cat /etc/resolv.conf
 section given-names

@@ -6,6 +6,7 @@ import re
 
 from testsuites.audit.files import beyond_modes, secrets, world_writable
 from testsuites.audit.items import Line
+from testsuites.audit.packets import traffic
 from testsuites.audit.record import Record
 
 _SSHD = (
@@ -111,6 +112,7 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         "open-files": _open_files(record),
         "beyond-modes": {one.item: one.says for one in beyond_modes(record)},
         "binary-handlers": dict(record.binary_handlers),
+        "packets": {f"{one.rule}: {one.item}": one.says for one in traffic(record)},
         "mounts": _mounts(record),
         "kernel-arguments": _kernel_arguments(record),
         "boot-entries": {

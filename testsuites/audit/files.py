@@ -52,6 +52,37 @@ _HOOKS = (
     "/var/usrlocal/lib/sysctl.d/",
 )
 """Directories whose files root, or whoever logs in, runs without a unit."""
+_TRUST = (
+    "/etc/hosts.allow",
+    "/etc/hosts.deny",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/environment",
+    "/etc/ld.so.conf",
+    "/etc/containers/",
+    "/etc/docker/",
+    "/etc/isulad/",
+    "/etc/NetworkManager/conf.d/",
+    "/etc/NetworkManager/NetworkManager.conf",
+    "/etc/chrony",
+    "/etc/ssh/ssh_config",
+    "/etc/ssh/ssh_known_hosts",
+    "/etc/ssh/sshrc",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/tls/openssl.cnf",
+    "/etc/pki/ca-trust/source/",
+    "/etc/pki/rpm-gpg/",
+    "/etc/ca-certificates",
+    "/etc/crypto-policies/",
+    "/etc/gnupg/",
+    "/etc/rpm/",
+    "/etc/yum.repos.d/",
+    "/etc/rpm-ostreed.conf",
+    "/etc/request-key.conf",
+    "/etc/wgetrc",
+    "/etc/gitconfig",
+)
+"""Beginnings of paths of files that say whom programs trust, ask, or load."""
 _NO_PASSWORD = re.compile(
     r"[=:]\s*[\"']?(pass:|file:|files\b|none\b|yes\b|no\b|true\b|false\b|null\b|ask\b|\d+[\"']?$)", re.I
 )
@@ -244,6 +275,27 @@ def secrets(record: Record) -> list[Finding]:
     for file in record.files:
         if file.kind == "f" and (file.name in _CREDENTIAL_FILES or file.path.endswith(_CREDENTIAL_PATHS)):
             found.append(Finding("no secret is shipped", file.path, "is a file of credentials"))
+    return found
+
+
+def trusted(record: Record, distro: Distro) -> list[Finding]:
+    """Return every file of /etc that says whom programs trust, ask or load, and that the build has not so.
+
+    A first boot writes none of these but what the profile names: they are held against /usr/etc.
+    """
+    known = re.compile("|".join(f"(?:{pattern})" for pattern in distro.etc_written) or "(?!)")
+    rule = "whom programs trust is the build's choice"
+    found = []
+    for file in record.files:
+        if file.kind == "d" or not file.path.startswith(_TRUST) or known.fullmatch(file.path):
+            continue
+        shipped = record.all_files.get(f"/usr{file.path}")
+        if shipped is None:
+            found.append(Finding(rule, file.path, "was added"))
+        elif (file.kind, file.target) != (shipped.kind, shipped.target) or (
+            record.digests.get(file.path) != record.digests.get(shipped.path)
+        ):
+            found.append(Finding(rule, file.path, "is not the build's"))
     return found
 
 

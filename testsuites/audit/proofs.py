@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from testsuites.audit.finding import Finding
+from testsuites.audit.packets import CHAIN
 from testsuites.audit.record import CANARY_RIGHT, Record
 
 _RULE = "the tool works"
@@ -96,8 +97,24 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
     if not any(path.endswith("/systemd") for path in record.programs.values()):
         yield "find", "it does not list the programs of processes"
     yield from _disagreeing(record)
+    yield from _of_packets(record)
     if not record.packages:
         yield "rpm", "`rpm -qa` lists no package"
+
+
+def _of_packets(record: Record) -> Iterator[tuple[str, str]]:
+    """Tools that miss the planted rule, or an interface that /sys has."""
+    planted = record.lines("packet-rules-canary")
+    if planted and not any(line.startswith(f":{CHAIN} ") for line in planted):
+        yield "iptables-save", "it does not list the planted chain"
+    shown = " ".join(record.lines("interfaces"))
+    names = [line.rstrip("/").rpartition("/")[2] for line in record.lines("read-interfaces")]
+    if unseen := [name for name in names if f" {name}:" not in shown and f" {name}@" not in shown]:
+        yield "ip", f"it does not list {', '.join(unseen[:3])}, which /sys/class/net has"
+    if not record.lines("traffic"):
+        yield "tc", "it lists no interface"
+    if not record.lines("routing-rules"):
+        yield "ip", "it lists no routing rule"
 
 
 def _disagreeing(record: Record) -> Iterator[tuple[str, str]]:

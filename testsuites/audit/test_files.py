@@ -28,6 +28,12 @@ def test_hosts(record: Record) -> None:
 
 
 @pytest.mark.kola()
+def test_trust(record: Record, distro: Distro) -> None:
+    """The build alone says whom programs trust, ask and load, and who may use their services."""
+    assert_none(files.trusted(record, distro))
+
+
+@pytest.mark.kola()
 def test_programs(record: Record) -> None:
     """No program or library runs in the place of the system's, and homes have skel's start-up files."""
     assert_none(programs.shadowed(record))

@@ -12,6 +12,7 @@ from testsuites.audit import (
     clock,
     files,
     names,
+    packets,
     programs,
     running,
     trust,
@@ -72,6 +73,7 @@ def services(record: Record, distro: Distro, collection: Collection) -> list[Fin
         *names.of_containers(record),
         *trust.engine_commands(record, collection.configured),
         *trust.registries(record, collection.configured),
+        *packets.traffic(record),
     ]
 
 
@@ -93,6 +95,7 @@ def content(record: Record, distro: Distro, collection: Collection) -> list[Find
         *files.secrets(record),
         *files.planted_jobs(record),
         *files.foreign_hosts(record),
+        *files.trusted(record, distro),
         *programs.shadowed(record),
         *files.commit_is_whole(record),
         *files.etc_differences(record, distro, collection.configured),

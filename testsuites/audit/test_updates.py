@@ -90,7 +90,9 @@ def test_upgrade_keeps_packages(machine: Machine) -> None:
 
 @pytest.mark.kola(timeout="15m", guide="9.4.2#permanent", tags=["audit", "rpm-ostree"])
 @pytest.mark.machine(prepare=upgraded)
-def test_upgrade_keeps_the_way_back(collection: Collection, build: Build) -> None:
-    """After an upgrade the older deployment, its boot entry, the remotes and the origin are there."""
+def test_upgrade_keeps_the_way_back(collection: Collection, build: Build, distro: Distro) -> None:
+    """After an upgrade the older deployment, its /etc and boot entry, remotes and origin are as before."""
     record = collection.record("upgraded")
-    assert_none(updates.way_back(record, collection.record(), VERSION, build.meta.ostree_commit))
+    found = updates.way_back(record, collection.record(), VERSION, build.meta.ostree_commit)
+    ours = (ADDED, CHANGED, LINK, REMOVED)
+    assert_none([*found, *(one for one in updates.kept_etc(record, distro) if one.item not in ours)])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.artifact import Distro
+from testsuites.audit.files import EVERYWHERE
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
 
@@ -158,6 +159,30 @@ def kept_arguments(record: Record, before: Sequence[str]) -> list[Finding]:
         found.append(
             Finding("an upgrade keeps the older entry", "/boot/loader/entries", "there is one entry")
         )
+    return found
+
+
+def kept_etc(record: Record, distro: Distro) -> list[Finding]:
+    """Return files of /etc of a deployment that does not run, other than the build's and the running ones.
+
+    What was changed before the upgrade is in both; a later change was made where nobody looks.
+    """
+    known = re.compile("|".join(f"(?:{pattern})" for pattern in (*EVERYWHERE, *distro.etc_written)))
+    trees: dict[str, dict[str, str]] = {}
+    for line in record.lines("other-etc"):
+        digest, _, rest = line.partition("  ")
+        deployment, _, path = rest.partition(" ")
+        trees.setdefault(deployment, {})[f"/{path}"] = digest
+    found = []
+    for deployment, digests in sorted(trees.items()):
+        for path, digest in sorted(digests.items()):
+            if path.startswith("/usr/") or known.fullmatch(path):
+                continue
+            shipped = digests.get(f"/usr{path}")
+            if digest not in (shipped, record.digests.get(path)):
+                how = "was added" if shipped is None else "is another"
+                says = f"{how} in {deployment[:12]}, which does not run"
+                found.append(Finding("an upgrade keeps the older /etc", path, says))
     return found
 
 

@@ -122,6 +122,35 @@ from testsuites.audit.record import Record
         ("modes", bad("files", "d 700 0 0 9 /var/home/nest\t"), "/var/home/nest"),
         ("modes", bad("files", "b 660 0 1000 0 /dev/sda\t"), "/dev/sda"),
         ("programs", bad("files", "f 755 0 0 9 /var/lib/miner\t"), "/var/lib/miner"),
+        ("programs", bad("files", "f 644 0 0 9 /var/roothome/.curlrc\t"), "/var/roothome/.curlrc"),
+        ("programs", bad("files", "f 644 0 0 9 /var/home/nest/.ssh/config\t"), "/var/home/nest/.ssh/config"),
+        (
+            "programs",
+            bad("files", "f 644 0 0 9 /var/roothome/.config/containers/policy.json\t"),
+            "/var/roothome/.config/containers/policy.json",
+        ),
+        ("trust", bad("files", "f 644 0 0 9 /etc/hosts.allow\t"), "/etc/hosts.allow"),
+        ("trust", bad("files", "f 644 0 0 9 /etc/ld.so.conf.d/00.conf\t"), "/etc/ld.so.conf.d/00.conf"),
+        (
+            "trust",
+            record(
+                add={
+                    "files": ["f 644 0 0 9 /etc/rpm/x\t", "f 644 0 0 9 /usr/etc/rpm/x\t"],
+                    "digests": [f"{'3' * 64}  /etc/rpm/x", f"{'4' * 64}  /usr/etc/rpm/x"],
+                }
+            ),
+            "/etc/rpm/x",
+        ),
+        ("older etc", bad("other-etc", f"{'8' * 64}  {'c' * 64}.0 etc/added"), "/etc/added"),
+        (
+            "older etc",
+            bad(
+                "other-etc",
+                f"{'8' * 64}  {'c' * 64}.0 etc/sudoers",
+                f"{'9' * 64}  {'c' * 64}.0 usr/etc/sudoers",
+            ),
+            "/etc/sudoers",
+        ),
         ("hosts", bad("hosts", "127.0.0.1 repo.openeuler.org"), "/etc/hosts"),
     ],
 )

@@ -39,6 +39,10 @@ from testsuites.audit.record import Record
         ("tools", record(instead={"sudo": SECTIONS["sudo"][:3]}), "sudo"),
         ("tools", record(instead={"manager": ["u 1"]}), "systemctl"),
         ("tools", record(instead={"unix-sockets": []}), "ss"),
+        ("tools", record(instead={"packet-rules-canary": ["planted", "*nat", "COMMIT"]}), "iptables-save"),
+        ("tools", bad("read-interfaces", "/sys/class/net/tap0/"), "ip"),
+        ("tools", record(instead={"routing-rules": []}), "ip"),
+        ("tools", record(instead={"traffic": []}), "tc"),
     ],
 )
 def test_a_bad_item_is_found_and_named(rule: str, sample: Record, item: str) -> None:
