@@ -233,6 +233,18 @@ section modules
 cut -d' ' -f1 /proc/modules
 section mounts
 cat /proc/1/mountinfo
+section swaps
+cat /proc/swaps
+section tmpfiles
+systemd-tmpfiles --cat-config 2>/dev/null | grep -E '^(# /|[a-zA-Z])'
+section loopback
+ip -o address show dev lo
+section rules
+ip rule; ip -6 rule
+section routes
+ip route show table all; ip -6 route show table all
+section links
+ip -o link show
 section sysctl
 sysctl -a 2>/dev/null
 section sysctl-config

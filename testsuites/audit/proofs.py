@@ -41,9 +41,10 @@ def broken_tools(record: Record) -> list[Finding]:
 
 
 def broken_commit(record: Record) -> list[Finding]:
-    """`ostree ls`, when it does not list what every commit has."""
-    if len(record.committed) > 100 and not record.committed.keys().isdisjoint(
-        {"/usr/bin/sh", "/usr/bin/bash"}
+    """`ostree ls`, when it does not list what every commit has, and does not say why."""
+    if record.lines("committed-errors") or (
+        len(record.committed) > 100
+        and not record.committed.keys().isdisjoint({"/usr/bin/sh", "/usr/bin/bash"})
     ):
         return []
     return [Finding(_RULE, "ostree", f"`ostree ls` lists {len(record.committed)} files of the booted commit")]
@@ -85,6 +86,12 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         yield "systemctl", f"it lists {len(names)} units"
     if not record.file_lines("presets"):
         yield "grep", "it finds no presets"
+    if unseen := [name for name in ("loopback", "links", "rules", "routes") if not record.lines(name)]:
+        yield "ip", f"it does not list any {' or '.join(unseen)}"
+    if not any(line.split()[1:2] == ["/tmp"] for line in record.lines("tmpfiles")):
+        yield "systemd-tmpfiles", "it does not print the line for /tmp"
+    if not record.lines("swaps"):
+        yield "cat", "it prints nothing of /proc/swaps"
     if not record.sysctl or not record.mounts:
         yield "sysctl", "it prints nothing"
     if missed := _listening(record) - {(one.protocol, one.port) for one in record.sockets}:

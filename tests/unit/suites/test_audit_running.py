@@ -12,6 +12,45 @@ from testsuites.audit.record import Record
 @pytest.mark.parametrize(
     ("rule", "sample", "item"),
     [
+        ("mounts", bad("mounts", "5 1 254:4 /x/var /var rw - ext4 /dev/vda4 rw"), "/var"),
+        ("mounts", bad("mounts", "5 1 254:4 /x/var /var rw shared:1 - ext4 /dev/vda4 rw,nobarrier"), "/var"),
+        (
+            "mounts",
+            bad("mounts", "9 1 0:22 / /proc rw,nosuid,nodev,noexec shared:1 - proc proc rw,hidepid=2"),
+            "/proc",
+        ),
+        ("network", record(instead={"loopback": ["1: lo    inet 127.0.0.1/8 scope host lo"]}), "lo"),
+        (
+            "network",
+            bad("rules", "32765:\tfrom all to 10.88.0.0/16 prohibit"),
+            "ip rule 32765: from all to 10.88.0.0/16 prohibit",
+        ),
+        (
+            "network",
+            bad("rules", "32766:\tfrom all fwmark 0x1 lookup main"),
+            "ip rule 32766: from all fwmark 0x1 lookup main",
+        ),
+        (
+            "network",
+            bad("routes", "blackhole 172.17.0.0/16 proto static"),
+            "ip route blackhole 172.17.0.0/16 proto static",
+        ),
+        (
+            "network",
+            bad("routes", "10.88.0.0/16 via 10.0.2.9 dev eth0 proto boot"),
+            "ip route 10.88.0.0/16 via 10.0.2.9 dev eth0 proto boot",
+        ),
+        ("network", bad("links", "2: eth0@if3: <UP> mtu 1500 qdisc tbf state UP"), "eth0"),
+        (
+            "engines",
+            bad("files", "f 600 0 0 9 /var/lib/containers/storage/libpod/bolt_state.db\t"),
+            "/var/lib/containers/storage/",
+        ),
+        (
+            "engines",
+            bad("files", "f 600 0 0 9 /var/lib/docker/engine-id\t"),
+            "/var/lib/docker/",
+        ),
         ("enabled", bad("programs", "/proc/99 /var/tmp/miner"), "/var/tmp/miner"),
         (
             "enabled",
