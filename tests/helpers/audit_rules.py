@@ -28,6 +28,7 @@ from testsuites.audit.record import Record
 NOTHING = Configured()
 RULES: dict[str, Callable[[Record], list[Finding]]] = {
     "tools": proofs.broken_tools,
+    "packages": proofs.broken_packages,
     "uids": lambda record: accounts.second_uid0(record, NESTOS),
     "added accounts": lambda record: accounts.added_accounts(record, NESTOS, NOTHING),
     "hosts": files.foreign_hosts,

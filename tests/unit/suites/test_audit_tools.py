@@ -28,7 +28,7 @@ from testsuites.audit.record import Record
         ("tools", record(instead={"tmpfiles": []}), "systemd-tmpfiles"),
         ("tools", record(instead={"swaps": []}), "cat"),
         ("tools", record(instead={"processes-later": []}), "sh"),
-        ("tools", record(instead={"packages": []}), "rpm"),
+        ("packages", record(instead={"packages": []}), "rpm"),
         ("tools", bad("globbed", "/etc/sudoers.d/.hidden"), "find"),
         ("tools", bad("cat-accounts", "toor:x:0:0::/:/bin/sh"), "cat"),
         (
