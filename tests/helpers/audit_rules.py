@@ -11,8 +11,10 @@ from testsuites.audit import (
     accounts,
     booting,
     clock,
+    declared,
     files,
     names,
+    network,
     packets,
     programs,
     proofs,
@@ -28,6 +30,7 @@ from testsuites.audit.record import Record
 NOTHING = Configured()
 RULES: dict[str, Callable[[Record], list[Finding]]] = {
     "tools": proofs.broken_tools,
+    "packages": proofs.broken_packages,
     "uids": lambda record: accounts.second_uid0(record, NESTOS),
     "added accounts": lambda record: accounts.added_accounts(record, NESTOS, NOTHING),
     "hosts": files.foreign_hosts,
@@ -51,6 +54,8 @@ RULES: dict[str, Callable[[Record], list[Finding]]] = {
     "older etc": lambda record: updates.kept_etc(record, NESTOS),
     "unit files": lambda record: running.unit_files(record, NOTHING),
     "names": names.resolvers,
+    "declared": declared.as_declared,
+    "network": network.addresses_and_queues,
     "container names": names.of_containers,
     "engine commands": lambda record: trust.engine_commands(record, NOTHING),
     "registries": lambda record: trust.registries(record, NOTHING),

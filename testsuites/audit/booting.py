@@ -67,9 +67,20 @@ _KERNEL = {
     "kernel.panic_on_oops": ("0", "1"),
     "dev.tty.ldisc_autoload": ("0", "1"),
 }
+_LOSING = ("nobarrier", "barrier=0", "data=writeback", "norecovery", "noload", "noacl", "nouser_xattr")
 _FOREIGN_CODE = 1 | 2 | 8 | 1024 | 4096 | 8192
 """Taints by modules: proprietary, forced in or out, staging, out of tree, unsigned (tainted-kernels.rst)."""
 _NO_SETUID = {"nosuid", "nodev"}
+_HARMFUL = {
+    "/proc": ("hidepid=*", "subset=*"),
+    "/": _LOSING,
+    "/boot": _LOSING,
+    "/var": _LOSING,
+}
+"""Options of the file system that hide what users may see, or lose what was written."""
+_HARMLESS = {"hidepid=0", "hidepid=off"}
+_UNSHARED = ("/sysroot", "/sysroot/*", "/run/*", "/proc/*", "/sys/*", "/boot/efi")
+"""Mounts that ostree or their own service keep to themselves, and those that appear on demand."""
 _OPTIONS = {
     "/proc": _NO_SETUID | {"noexec"},
     "/sys": _NO_SETUID | {"noexec"},
@@ -219,6 +230,13 @@ def _mounts(mounts: dict[str, Mount]) -> Iterator[Finding]:
             yield Finding("nothing covers the system", point, says)
         if lacking := sorted(_OPTIONS.get(point, set()) - mount.options):
             yield Finding("mounts have their options", point, f"lacks {', '.join(lacking)}")
+        for option in sorted(mount.of_file_system - _HARMLESS):
+            if any(fnmatch.fnmatchcase(option, pattern) for pattern in _HARMFUL.get(point, ())):
+                says = f"the file system has {option}"
+                yield Finding("mounts have no harmful options", point, says)
+        if not mount.shared and not any(fnmatch.fnmatchcase(point, pattern) for pattern in _UNSHARED):
+            says = "is not shared: what is mounted below it reaches no container"
+            yield Finding("mounts are shared", point, says)
         if point in ("/usr", "/etc") and mount.kind == "overlay":
             yield Finding("nothing covers the system", point, "is an overlay")
 

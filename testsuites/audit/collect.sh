@@ -310,6 +310,12 @@ section modules
 cut -d' ' -f1 /proc/modules
 section mounts
 cat /proc/1/mountinfo
+section swaps
+cat /proc/swaps
+section tmpfiles
+systemd-tmpfiles --cat-config 2>/dev/null | grep -E '^(# /|[a-zA-Z])'
+section loopback
+ip -o address show dev lo
 section sysctl
 sysctl -a 2>/dev/null
 section sysctl-config

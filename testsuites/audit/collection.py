@@ -19,7 +19,10 @@ _SCRIPT = Path(__file__).with_name("collect.sh")
 _COMMITTED = """
 commit=$(ostree admin status | sed -n 's/^\\* [^ ]* \\([0-9a-f]*\\)\\..*/\\1/p')
 echo '@@ committed'
-LC_ALL=C.UTF-8 ostree ls -R -C "$commit" /usr
+LC_ALL=C.UTF-8 ostree ls -R -C "$commit" /usr 2>/run/kola-audit-errors
+echo '@@ committed-errors'
+cat /run/kola-audit-errors
+rm /run/kola-audit-errors
 """
 """Takes as long as all the rest, so only those who need it ask for it."""
 _SECONDS = 300.0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from testsuites.audit.declared import as_declared
 from testsuites.audit.files import beyond_modes, secrets, world_writable
 from testsuites.audit.items import Line
+from testsuites.audit.network import queues_of
 from testsuites.audit.packets import traffic
 from testsuites.audit.record import Record
 
@@ -44,6 +47,8 @@ _PASSING_UNITS = re.compile(
 )
 _VERSION = re.compile(r"\b\d+[\w-]*(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<=/)\d+(?=/|$)|[0-9a-f]{8,}")
+_TOLD = {"proc", "ext4", "xfs", "btrfs"}
+"""File systems whose options are equal on all machines of one image."""
 _PASSING_MOUNTS = re.compile(
     r"/run/(user|credentials|netns|containers)/.*|/proc/sys/fs/binfmt_misc|/sys/(kernel/config|fs/fuse/connections)"
 )
@@ -113,7 +118,10 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         "beyond-modes": {one.item: one.says for one in beyond_modes(record)},
         "binary-handlers": dict(record.binary_handlers),
         "packets": {f"{one.rule}: {one.item}": one.says for one in traffic(record)},
+        "declared": {one.item: one.says for one in as_declared(record)},
         "mounts": _mounts(record),
+        "network": _network(record),
+        "swap": {path: words for path, words in _swap(record)},
         "kernel-arguments": _kernel_arguments(record),
         "boot-entries": {
             entry.file.rpartition("/")[2]: " ".join(
@@ -277,11 +285,29 @@ def _kernel_arguments(record: Record) -> dict[str, str]:
 
 
 def _mounts(record: Record) -> dict[str, str]:
-    return {
-        one.point: f"{one.kind} {','.join(sorted(one.options))}"
-        for one in record.mounts
-        if not _PASSING_MOUNTS.fullmatch(one.point)
-    }
+    found = {}
+    for one in record.mounts:
+        if not _PASSING_MOUNTS.fullmatch(one.point):
+            words = [one.kind, ",".join(sorted(one.options))]
+            if one.kind in _TOLD:
+                words.append(",".join(sorted(one.of_file_system)))
+            if not one.shared:
+                words.append("not shared")
+            found[one.point] = " ".join(words)
+    return found
+
+
+def _network(record: Record) -> dict[str, str]:
+    """The loopback's addresses, and the queues of interfaces."""
+    found = {f"loopback {' '.join(line.split()[2:4])}": "is there" for line in record.lines("loopback")}
+    return found | {f"queue of {link}": queue for link, queue in queues_of(record)}
+
+
+def _swap(record: Record) -> Iterator[tuple[str, str]]:
+    for line in record.lines("swaps")[1:]:
+        path = line.split()[0]
+        file = record.all_files.get(path)
+        yield path, f"mode {file.mode:o} owner {file.uid}:{file.gid}" if file else "is there"
 
 
 def _files(record: Record) -> dict[str, str]:

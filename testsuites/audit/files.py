@@ -138,7 +138,17 @@ EVERYWHERE = (
 
 def world_writable(record: Record) -> list[Finding]:
     """Return files and directories that all may write, device nodes outside /dev, files without an owner."""
-    return [*_open_files(record), *beyond_modes(record)]
+    return [*_open_files(record), *beyond_modes(record), *_swap(record)]
+
+
+def _swap(record: Record) -> Iterator[Finding]:
+    """Swap that others than root may read, or that lies in a file that is not root's."""
+    for line in record.lines("swaps")[1:]:
+        path = line.split()[0]
+        file = record.all_files.get(path)
+        if file is not None and (file.uid != 0 or file.mode & 0o007):
+            says = f"memory is written to it; it belongs to {file.uid}:{file.gid}, mode {file.mode:o}"
+            yield Finding("swap is root's", path, says)
 
 
 def beyond_modes(record: Record) -> list[Finding]:
@@ -355,9 +365,13 @@ def committed(record: Record) -> list[Finding]:
     }
     if len(replaced) > len(here) // 2:
         replaced.clear()  # a deployment of copies, as on another file system
-    found = []
+    # A list that ends at a missing object tells nothing of the files after it.
+    broken = [line for line in record.lines("committed-errors") if line.strip()]
+    found = [Finding("the repository has all of the commit", "ostree ls", f"says {line}") for line in broken]
     for path in sorted(here.keys() | record.committed.keys()):
         file, original = here.get(path), record.committed.get(path)
+        if original is None and broken:
+            continue
         if original is None:
             found.append(Finding(rule, path, "is not in the commit"))
         elif file is None:

@@ -103,13 +103,18 @@ class UnitState:
 
 @dataclass(frozen=True, order=True)
 class Mount:
-    """A mount of process 1; `options` are those of the mount point, not of the file system."""
+    """A mount of process 1; `options` are those of the mount point, `of_file_system` of what is mounted.
+
+    `shared` says that mounts below it reach other namespaces, such as those of containers.
+    """
 
     point: str
     root: str
     kind: str
     source: str
     options: frozenset[str]
+    of_file_system: frozenset[str] = frozenset()
+    shared: bool = True
 
 
 @dataclass(frozen=True, order=True)
@@ -216,4 +221,12 @@ def mount_of(line: str) -> Mount:
     """A line of mountinfo (proc(5)): fields before and after the ` - `."""
     before, _, after = line.partition(" - ")
     fields, rest = before.split(), after.split()
-    return Mount(fields[4], fields[3], rest[0], rest[1], frozenset(fields[5].split(",")))
+    return Mount(
+        fields[4],
+        fields[3],
+        rest[0],
+        rest[1],
+        frozenset(fields[5].split(",")),
+        frozenset(" ".join(rest[2:]).split(",")),
+        any(field.startswith("shared:") for field in fields[6:]),
+    )

@@ -27,9 +27,12 @@ _FALLBACK = {
 }  # fmt: skip
 """Devices that the kernel's modules make by themselves (ip_tunnel.c, bonding's max_bonds)."""
 _QDISC = re.compile(r"qdisc (clsact|ingress) .*\bdev (\S+)")
-_RULES = re.compile(r"(0:\s+from all lookup local|3276[67]:\s+from all lookup (main|default))\s*$")
+_RULES = re.compile(
+    r"(0:\s+from all lookup local|32766:\s+from all lookup main|32767:\s+from all lookup default)\s*$"
+)
 _ROUTES = re.compile(r"\bproto (kernel|dhcp|ra|redirect)\b|\btable local\b|\bdev lo\b")
-_TYPES = ("local", "broadcast", "anycast", "multicast", "unreachable", "ff00::/8")
+_TYPES = ("local", "broadcast", "anycast", "multicast", "ff00::/8")
+_REFUSES = ("blackhole ", "prohibit ", "throw ", "unreachable ")
 
 
 def traffic(record: Record) -> list[Finding]:
@@ -95,8 +98,13 @@ def _routes(record: Record) -> Iterator[Finding]:
     for line in record.lines("routing-rules"):
         if not _RULES.match(line):
             yield Finding("packets take the network's routes", "ip rule", f"says {' '.join(line.split())}")
-    for line in record.lines("routes"):
-        if not line.startswith(_TYPES) and not _ROUTES.search(line):
+    for line in (" ".join(line.split()) for line in record.lines("routes")):
+        if line.startswith(_REFUSES):
+            if " proto kernel" not in line:
+                yield Finding(
+                    "packets take the network's routes", line.split()[1], f"is refused: {line[:80]}"
+                )
+        elif not line.startswith(_TYPES) and not _ROUTES.search(line):
             yield Finding(
-                "packets take the network's routes", line.split()[0], f"no network gave: {line.strip()[:80]}"
+                "packets take the network's routes", line.split()[0], f"no network gave: {line[:80]}"
             )

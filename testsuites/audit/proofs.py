@@ -42,12 +42,18 @@ def broken_tools(record: Record) -> list[Finding]:
 
 
 def broken_commit(record: Record) -> list[Finding]:
-    """`ostree ls`, when it does not list what every commit has."""
-    if len(record.committed) > 100 and not record.committed.keys().isdisjoint(
-        {"/usr/bin/sh", "/usr/bin/bash"}
+    """`ostree ls`, when it does not list what every commit has, and does not say why."""
+    if record.lines("committed-errors") or (
+        len(record.committed) > 100
+        and not record.committed.keys().isdisjoint({"/usr/bin/sh", "/usr/bin/bash"})
     ):
         return []
     return [Finding(_RULE, "ostree", f"`ostree ls` lists {len(record.committed)} files of the booted commit")]
+
+
+def broken_packages(record: Record) -> list[Finding]:
+    """`rpm -qa`, when it lists no package. Other rules do not need it."""
+    return [] if record.packages else [Finding(_RULE, "rpm", "`rpm -qa` lists no package")]
 
 
 def _broken(record: Record) -> Iterator[tuple[str, str]]:
@@ -88,6 +94,12 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         yield "systemctl", f"it lists {len(names)} units"
     if not record.file_lines("presets"):
         yield "grep", "it finds no presets"
+    if unseen := [name for name in ("loopback", "routes") if not record.lines(name)]:
+        yield "ip", f"it does not list any {' or '.join(unseen)}"
+    if not any(line.split()[1:2] == ["/tmp"] for line in record.lines("tmpfiles")):
+        yield "systemd-tmpfiles", "it does not print the line for /tmp"
+    if not record.lines("swaps"):
+        yield "cat", "it prints nothing of /proc/swaps"
     if not record.sysctl or not record.mounts:
         yield "sysctl", "it prints nothing"
     if missed := _listening(record) - {(one.protocol, one.port) for one in record.sockets}:
@@ -98,8 +110,6 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         yield "find", "it does not list the programs of processes"
     yield from _disagreeing(record)
     yield from _of_packets(record)
-    if not record.packages:
-        yield "rpm", "`rpm -qa` lists no package"
 
 
 def _of_packets(record: Record) -> Iterator[tuple[str, str]]:

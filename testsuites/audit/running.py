@@ -214,8 +214,27 @@ def container_engines(record: Record, distro: Distro) -> list[Finding]:
     return list(_engines(record, {"docker", "containerd"} if distro.docker_enabled else set()))
 
 
+_STORES = re.compile(
+    r"/var/lib/(?:containers/storage|docker|containerd|isulad|crio)/(?=.)"
+    r"|/var/home/[^/]+/\.local/share/containers/storage/(?=.)"
+)
+
+
+def _used_engines(record: Record, on: set[str]) -> Iterator[Finding]:
+    """Stores of engines that somebody has used already: a build, or who came before the first user."""
+    used: dict[str, int] = {}
+    for file in record.files:
+        if file.kind == "f" and (inside := _STORES.match(file.path)):
+            used[inside.group()] = used.get(inside.group(), 0) + 1
+    for store, count in used.items():
+        if not any(f"/{name}/" in store for name in on):
+            says = f"has {count} files of an earlier use"
+            yield Finding("container engines begin empty", store, says)
+
+
 def _engines(record: Record, on: set[str]) -> Iterator[Finding]:
     rule = "container engines are off"
+    yield from _used_engines(record, on)
     shown = record.shown("engines")
     own = {unit.get("Id", "") for unit in shown}
     for unit in shown:

@@ -21,6 +21,7 @@ LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 
 IDENTITY = "/var/lib/kola-identity"
+CLOCK = "/var/lib/kola-clock"
 WHO = (
     "sed 's/^/machine ID /' /etc/machine-id; hostname | sed 's/^/host name /'; sha256sum /etc/ssh/ssh_host_*"
 )
@@ -42,7 +43,7 @@ def aged(machine: Machine) -> None:
 def rebooted(machine: Machine) -> None:
     """Log a line at every level, then reboot."""
     script = "; ".join(f"logger -t kola-audit -p user.{level} kola-{level}" for level in LEVELS)
-    machine.run(f"{script}; journalctl --sync; ({WHO}) > {IDENTITY}", sudo=True)
+    machine.run(f"{script}; journalctl --sync; ({WHO}) > {IDENTITY}; date +%s > {CLOCK}", sudo=True)
     machine.reboot()
 
 

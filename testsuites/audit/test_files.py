@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.artifact import Distro
-from testsuites.audit import files, programs
+from testsuites.audit import declared, files, programs
 from testsuites.audit.collection import Collection
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import assert_none
@@ -19,6 +19,12 @@ pytestmark = pytest.mark.kola(tags=["audit", "filesystem"])
 def test_modes_and_owners(record: Record) -> None:
     """No file is for all to write, without an owner, or a device node outside /dev."""
     assert_none(files.world_writable(record))
+
+
+@pytest.mark.kola()
+def test_declared(record: Record) -> None:
+    """Files and directories of tmpfiles.d have the mode and owner that the build's lines say."""
+    assert_none(declared.as_declared(record))
 
 
 @pytest.mark.kola()

@@ -10,8 +10,10 @@ from testsuites.audit import (
     accounts,
     booting,
     clock,
+    declared,
     files,
     names,
+    network,
     packets,
     programs,
     running,
@@ -22,9 +24,23 @@ from testsuites.audit import (
 from testsuites.audit.collection import Collection
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
-from testsuites.audit.states import ADDED, CHANGED, IDENTITY, LEVELS, LINK, REMOVED, WHO, rebooted, upgraded
+from testsuites.audit.states import (
+    ADDED,
+    CHANGED,
+    CLOCK,
+    IDENTITY,
+    LEVELS,
+    LINK,
+    REMOVED,
+    WHO,
+    rebooted,
+    upgraded,
+)
 
 pytestmark = pytest.mark.kola(tags=["audit"], timeout="15m")
+
+SLACK, PASSED = 60.0, 3600.0
+"""Seconds by which a clock may be late after a reboot, and those within which the test asks."""
 
 second_boot = pytest.mark.machine(prepare=rebooted)
 after_upgrade = pytest.mark.machine(prepare=upgraded)
@@ -69,6 +85,7 @@ def services(record: Record, distro: Distro, collection: Collection) -> list[Fin
         *running.listeners(record, distro),
         *running.waits_for_network(record),
         *clock.keeps_time(record),
+        *network.addresses_and_queues(record),
         *names.resolvers(record),
         *names.of_containers(record),
         *trust.engine_commands(record, collection.configured),
@@ -92,6 +109,7 @@ def content(record: Record, distro: Distro, collection: Collection) -> list[Find
     """All rules for files and remotes; what the upgrade's own test changes in /etc is known."""
     found = [
         *files.world_writable(record),
+        *declared.as_declared(record),
         *files.secrets(record),
         *files.planted_jobs(record),
         *files.foreign_hosts(record),
@@ -165,6 +183,14 @@ def test_the_machine_stays_itself(machine: Machine) -> None:
     changed = [f"{was!r} → {is_!r}" for was, is_ in zip(before, now, strict=False) if was != is_]
     assert not changed, f"a reboot changed {'; '.join(changed)}"
     assert len(now) == len(before), "a reboot changed the number of host keys"
+
+
+@pytest.mark.kola()
+@second_boot
+def test_the_clock_goes_on(machine: Machine) -> None:
+    """After a reboot the clock is later than before, by no more than the time that has passed."""
+    before, now = (float(text) for text in machine.run(f"cat {CLOCK}; date +%s").check().lines)
+    assert -SLACK < now - before < PASSED, f"a reboot moved the clock by {now - before:.0f} seconds"
 
 
 @pytest.mark.kola()

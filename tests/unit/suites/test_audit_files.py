@@ -71,6 +71,18 @@ from testsuites.audit.record import Record
             ),
             "binfmt_misc x",
         ),
+        ("declared", bad("files", "d 755 0 0 9 /tmp\t"), "/tmp"),
+        ("declared", bad("files", "d 755 0 0 9 /var/log\t"), "/var/log"),
+        ("declared", bad("files", "d 750 0 0 9 /var/log\t"), "/var/log"),
+        ("declared", bad("files", "d 755 1000 0 9 /run/other\t"), "/run/other"),
+        (
+            "modes",
+            record(
+                add={"swaps": ["/var/swap file 1 0 -2"], "files": ["f 644 0 0 9 /var/swap\t"]},
+            ),
+            "/var/swap",
+        ),
+        ("usr", bad("committed-errors", "error: No such metadata object"), "ostree ls"),
         ("room", record(instead={"space": ["/boot 400 19 200"]}), "/boot"),
         ("room", record(instead={"space": ["/boot 400 300 9"]}), "/boot"),
         ("room", record(instead={"space": ["/ 10000 999 5000"]}), "/"),

@@ -12,6 +12,25 @@ from testsuites.audit.record import Record
 @pytest.mark.parametrize(
     ("rule", "sample", "item"),
     [
+        ("mounts", bad("mounts", "5 1 254:4 /x/var /var rw - ext4 /dev/vda4 rw"), "/var"),
+        ("mounts", bad("mounts", "5 1 254:4 /x/var /var rw shared:1 - ext4 /dev/vda4 rw,nobarrier"), "/var"),
+        (
+            "mounts",
+            bad("mounts", "9 1 0:22 / /proc rw,nosuid,nodev,noexec shared:1 - proc proc rw,hidepid=2"),
+            "/proc",
+        ),
+        ("network", record(instead={"loopback": ["1: lo    inet 127.0.0.1/8 scope host lo"]}), "lo"),
+        ("network", bad("interfaces", "3: eth0@if3: <UP> mtu 1500 qdisc tbf state UP"), "eth0"),
+        (
+            "engines",
+            bad("files", "f 600 0 0 9 /var/lib/containers/storage/libpod/bolt_state.db\t"),
+            "/var/lib/containers/storage/",
+        ),
+        (
+            "engines",
+            bad("files", "f 600 0 0 9 /var/lib/docker/engine-id\t"),
+            "/var/lib/docker/",
+        ),
         ("enabled", bad("programs", "/proc/99 /var/tmp/miner"), "/var/tmp/miner"),
         (
             "enabled",

@@ -23,9 +23,12 @@ from testsuites.audit.record import Record
         ("tools", record(instead={"attributes": []}), "lsattr"),
         ("tools", record(instead={"access-lists": []}), "ls"),
         ("tools", record(instead={"space": []}), "df"),
+        ("tools", record(instead={"loopback": []}), "ip"),
+        ("tools", record(instead={"tmpfiles": []}), "systemd-tmpfiles"),
+        ("tools", record(instead={"swaps": []}), "cat"),
         ("tools", record(instead={"processes-later": []}), "sh"),
         ("tools", record(instead={"authorities": ["known\t3"]}), "awk"),
-        ("tools", record(instead={"packages": []}), "rpm"),
+        ("packages", record(instead={"packages": []}), "rpm"),
         ("tools", bad("globbed", "/etc/sudoers.d/.hidden"), "find"),
         ("tools", bad("cat-accounts", "toor:x:0:0::/:/bin/sh"), "cat"),
         (
