@@ -106,7 +106,7 @@ SECTIONS: dict[str, list[str]] = {
     "packet-rules-canary": ["planted", "*nat", ":PREROUTING ACCEPT [0:0]", ":KOLA-AUDIT - [0:0]", "COMMIT"],
     "interfaces": [
         "1: lo: <LOOPBACK,UP> mtu 65536 qdisc noqueue\\    link/loopback 00:00:00:00:00:00 promiscuity 0",
-        "2: ens3: <UP> mtu 1500 qdisc fq_codel state UP\\    link/ether 52:54:00:12:34:56\\    altname enp0s3",
+        "2: ens3: <UP> mtu 1500 qdisc pfifo_fast\\    link/ether 52:54:00:12:34:56\\    altname enp0s3",
         "3: gretap0@NONE: <BROADCAST> mtu 1476\\    link/ether 00:00:00:00:00:00\\    gretap remote any",
     ],
     "read-interfaces": ["/sys/class/net/ens3/", "/sys/class/net/gretap0/", "/sys/class/net/lo/"],
