@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
 
-_LINK = re.compile(r"\d+: ([^:@]+)[:@].* qdisc (\S+)")
+_LINK = re.compile(r"\d+: ([^:@]+)[:@].* qdisc (\w+)")
 _QUEUES = {"noqueue", "noop", "mq", "pfifo_fast"}
 """Queues that the kernel gives a device when nobody else does, besides `net.core.default_qdisc`."""
 
