@@ -66,6 +66,7 @@ _KERNEL = {
     "vm.panic_on_oom": ("0",),
     "kernel.panic_on_oops": ("0", "1"),
     "dev.tty.ldisc_autoload": ("0", "1"),
+    "net.ipv4.ip_local_port_range": ("32768 60999",),
 }
 _LOSING = ("nobarrier", "barrier=0", "data=writeback", "norecovery", "noload", "noacl", "nouser_xattr")
 _FOREIGN_CODE = 1 | 2 | 8 | 1024 | 4096 | 8192
@@ -73,11 +74,16 @@ _FOREIGN_CODE = 1 | 2 | 8 | 1024 | 4096 | 8192
 _NO_SETUID = {"nosuid", "nodev"}
 _HARMFUL = {
     "/proc": ("hidepid=*", "subset=*"),
+    "/dev/shm": ("size=*", "nr_inodes=*", "nr_blocks=*"),
     "/": _LOSING,
     "/boot": _LOSING,
     "/var": _LOSING,
 }
-"""Options of the file system that hide what users may see, or lose what was written."""
+"""Options of the file system that hide what users may see, lose what was written, or leave no room."""
+_MEMORY = ("/run", "/tmp")
+_SIZE = re.compile(r"size=(\d+)k")
+_MEMORY_KIB = 64 * 1024
+"""Room that systemd gives these on a machine of 512 MiB, in KiB, with some to spare."""
 _HARMLESS = {"hidepid=0", "hidepid=off"}
 _UNSHARED = ("/sysroot", "/sysroot/*", "/run/*", "/proc/*", "/sys/*", "/boot/efi")
 """Mounts that ostree or their own service keep to themselves, and those that appear on demand."""
@@ -234,6 +240,11 @@ def _mounts(mounts: dict[str, Mount]) -> Iterator[Finding]:
             if any(fnmatch.fnmatchcase(option, pattern) for pattern in _HARMFUL.get(point, ())):
                 says = f"the file system has {option}"
                 yield Finding("mounts have no harmful options", point, says)
+        for option in mount.of_file_system if point in _MEMORY else ():
+            size = _SIZE.fullmatch(option)
+            if size and int(size.group(1)) < _MEMORY_KIB:
+                says = f"has room for {int(size.group(1)) // 1024} MiB"
+                yield Finding("mounts have no harmful options", point, says)
         if not mount.shared and not any(fnmatch.fnmatchcase(point, pattern) for pattern in _UNSHARED):
             says = "is not shared: what is mounted below it reaches no container"
             yield Finding("mounts are shared", point, says)
@@ -265,11 +276,14 @@ def kernel_settings(record: Record) -> list[Finding]:
         actual = " ".join(record.sysctl.get(key, value).split())
         if actual != value:
             found.append(Finding("sysctls are the build's", key, f"is {actual}, not {value} as {file} says"))
+    for line in record.file_lines("sysctl-config"):
+        if not record.shipped(line.file):
+            says = f"says {' '.join(line.text.split())[:80]}"
+            found.append(Finding("sysctls are the build's", line.file, says))
     for key, allowed in _KERNEL.items():
-        actual = record.sysctl.get(key, allowed[0])
         stands = " ".join(record.sysctl.get(key, "").split())
-        if key not in wanted and stands and actual not in allowed:
-            found.append(Finding("no sysctl is weakened", key, f"is {actual}"))
+        if key not in wanted and stands and stands not in allowed:
+            found.append(Finding("no sysctl is weakened", key, f"is {stands}"))
     layout = record.sysctl.get("kernel.randomize_va_space", "2")
     if layout != "2" and "norandmaps" not in record.kernel_arguments:
         found.append(Finding("no sysctl is weakened", "kernel.randomize_va_space", f"is {layout}"))

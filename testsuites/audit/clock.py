@@ -29,6 +29,8 @@ def _keeps_time(record: Record) -> Iterator[Finding]:
     for line in record.lines("processes"):
         if _HANDS_OFF.search(line):
             yield Finding(rule, "chronyd", f"does not set the clock: {' '.join(line.split()[3:])}")
+    if "LOCAL" in record.lines("adjtime"):
+        yield Finding("the hardware clock has UTC", "/etc/adjtime", "says LOCAL")
     if "chronyd" not in running:
         return
     config = record.file_lines("clock-config")

@@ -91,9 +91,9 @@ sha256sum "$canary/secret"
 find /etc /usr/etc -xdev -type f -exec sha256sum {} +
 find /var/home/* /var/roothome -xdev -maxdepth 1 -type f -name '.*' -exec sha256sum {} + 2>/dev/null
 find /boot -xdev \( -name '*.cfg' -o -name '*.conf' -o -name grubenv -o -name '*.lua' \) -type f -exec sha256sum {} +
-# The first lines in which each file of /etc differs from the build's.
+# The first lines in which each file of /etc differs from the build's, and those of files that were added.
 section etc-changes
-diff -rU0 --no-dereference /usr/etc /etc 2>/dev/null | awk '
+diff -rNU0 --no-dereference -x '*shadow*' -x 'ssh_host_*' -x machine-id /usr/etc /etc 2>/dev/null | awk '
     /^diff / { file = ""; next }
     /^[+][+][+] / { file = $2; lines = 0; next }
     file != "" && /^[-+]./ && ++lines <= 6 { print file "\t" substr($0, 1, 100) }'
@@ -289,6 +289,10 @@ chronyc -c -n tracking 2>&1
 section clock-config
 grep -rHsE '^[[:space:]]*[a-z]' /etc/chrony.conf /etc/chrony /etc/chrony.d /run/chrony.d
 
+section environment
+systemctl show-environment
+section adjtime
+cat /etc/adjtime 2>/dev/null
 section presets
 grep -rHsE '^ *(enable|disable|ignore) ' /etc/systemd/system-preset /run/systemd/system-preset \
     /usr/local/lib/systemd/system-preset /usr/lib/systemd/system-preset

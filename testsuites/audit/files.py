@@ -134,6 +134,7 @@ EVERYWHERE = (
     "/etc/ostree/remotes.d(/.*)?",
 )
 """Files that every first boot writes into /etc. Other rules judge links in `.wants` and remotes."""
+_UNITS = re.compile(r"/etc/systemd/((system|user)(\.\w+)?/|[^/]+\.conf)")
 
 
 def world_writable(record: Record) -> list[Finding]:
@@ -212,8 +213,18 @@ def _open_files(record: Record) -> Iterator[Finding]:
                 )
             elif file.mode & 0o022 and not file.mode & 0o002:
                 yield Finding("homes are their users'", file.path, f"others may write it, {mode}")
+        yield from _foreign_in_home(file, homes)
         if file.path in ("/var/roothome", "/root") and file.kind == "d" and file.mode & 0o022:
             yield Finding("root's home is root's", file.path, mode)
+
+
+def _foreign_in_home(file: FileFact, homes: dict[str, int]) -> Iterator[Finding]:
+    """A file in a user's home that is somebody else's; images of containers belong to subordinate ids."""
+    for home, uid in homes.items():
+        inside = file.path.startswith(f"{home}/") and "/containers/storage/" not in file.path
+        if inside and file.uid != uid and file.kind in "fd":
+            says = f"belongs to {file.uid}:{file.gid}, not to {uid}"
+            yield Finding("homes are their users'", file.path, says)
 
 
 def _roots(record: Record, file: FileFact) -> bool:
@@ -255,9 +266,8 @@ def planted_jobs(record: Record) -> list[Finding]:
         if file.path.startswith(_JOBS) and file.name != ".placeholder":
             found.append(Finding("nothing runs by cron", file.path, "is a job that the build does not have"))
         if file.path.startswith(_HOOKS) and file.path != _STATIC_NODES:
-            found.append(
-                Finding("nothing runs by a hook", file.path, "is a hook that the build does not have")
-            )
+            says = f"is a hook that the build does not have{changed_lines(record, file.path)}"
+            found.append(Finding("nothing runs by a hook", file.path, says))
         if _GENERATOR.search(file.path) and not file.path.startswith("/usr/etc/"):
             found.append(
                 Finding("generators are the build's", file.path, "is run by systemd, and is not below /usr")
@@ -301,11 +311,11 @@ def trusted(record: Record, distro: Distro) -> list[Finding]:
             continue
         shipped = record.all_files.get(f"/usr{file.path}")
         if shipped is None:
-            found.append(Finding(rule, file.path, "was added"))
+            found.append(Finding(rule, file.path, f"was added{changed_lines(record, file.path)}"))
         elif (file.kind, file.target) != (shipped.kind, shipped.target) or (
             record.digests.get(file.path) != record.digests.get(shipped.path)
         ):
-            found.append(Finding(rule, file.path, "is not the build's"))
+            found.append(Finding(rule, file.path, f"is not the build's{changed_lines(record, file.path)}"))
     return found
 
 
@@ -320,7 +330,7 @@ def etc_differences(record: Record, distro: Distro, configured: Configured) -> l
     for path in sorted(here.keys() | shipped.keys()):
         kinds = {file.kind for file in (here.get(path), shipped.get(path)) if file is not None}
         # The rules for units judge these.
-        is_unit = path.startswith("/etc/systemd/") and (kinds == {"l"} or path not in shipped)
+        is_unit = _UNITS.match(path) and (kinds == {"l"} or path not in shipped)
         if known.fullmatch(path) or configured.wrote(path) or is_unit:
             continue
         says = _difference(record, here.get(path), shipped.get(path))
@@ -333,7 +343,8 @@ def _difference(record: Record, here: FileFact | None, shipped: FileFact | None)
     if here is None:
         return "is gone"
     if shipped is None:
-        return "" if here.kind == "d" else f"was added, mode {here.mode:o}"
+        says = f"was added, mode {here.mode:o}{changed_lines(record, here.path)}"
+        return "" if here.kind == "d" else says
     if (here.kind, here.target) != (shipped.kind, shipped.target):
         return f"is another file or leads elsewhere: {here.target or here.kind}"
     if (here.mode, here.uid, here.gid) != (shipped.mode, shipped.uid, shipped.gid):
@@ -342,11 +353,11 @@ def _difference(record: Record, here: FileFact | None, shipped: FileFact | None)
             f"not {shipped.mode:o} and {shipped.uid}:{shipped.gid}"
         )
     if record.digests.get(here.path) != record.digests.get(shipped.path):
-        return f"has other content{_changed_lines(record, here.path)}"
+        return f"has other content{changed_lines(record, here.path)}"
     return ""
 
 
-def _changed_lines(record: Record, path: str) -> str:
+def changed_lines(record: Record, path: str) -> str:
     """Return the first lines that were added to a file or taken out, but for those that may hold a secret."""
     rows = (line.partition("\t") for line in record.lines("etc-changes"))
     shown = [text for file, _, text in rows if file == path and not _MAY_BE_SECRET.search(text)]

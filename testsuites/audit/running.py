@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.artifact import Distro
 from testsuites.audit.configured import Configured
+from testsuites.audit.files import changed_lines
 from testsuites.audit.finding import Finding
 from testsuites.audit.items import FileFact
 from testsuites.audit.presets import Presets
@@ -40,6 +41,10 @@ _UNIT_FILE = re.compile(
     r"|/(etc|run)/systemd/(system|user)(\.control|\.attached)?/.+"
     r"|/var/usrlocal/(lib|share)/systemd/.+|/(var/home/[^/]+|var/roothome)/\.(config|local/share)/systemd/.+"
 )
+_OWN_ENVIRONMENT = ("PATH=", "LANG", "LC_")
+"""Variables that systemd itself gives to services (manager_default_environment in manager.c)."""
+_IGNITIONS = "/etc/systemd/system-preset/20-ignition.preset"
+"""The file into which Ignition writes the units of its config, by their full names."""
 _UNITS = ("/usr/lib/systemd/", "/run/systemd/generator", "/lib/systemd/")
 """Beginnings of paths of the build's units."""
 _ENGINES = {
@@ -99,7 +104,17 @@ def unit_files(record: Record, configured: Configured) -> list[Finding]:
             continue
         whose = file.path.rpartition("/")[0].rpartition("/")[2].removesuffix(".d")
         says = f"changes {whose}" if file.path.endswith(".conf") else "is a unit that the build does not have"
-        found.append(Finding("units are the build's", file.path, says))
+        found.append(Finding("units are the build's", file.path, f"{says}{changed_lines(record, file.path)}"))
+    for line in record.lines("environment"):
+        if not line.startswith(_OWN_ENVIRONMENT):
+            found.append(
+                Finding("services have systemd's environment", line.partition("=")[0], f"says {line}")
+            )
+    for line in record.file_lines("presets"):
+        if record.shipped(line.file) or configured.wrote(line.file):
+            continue
+        if line.file != _IGNITIONS or set(line.text) & set("*?["):
+            found.append(Finding("units are the build's", line.file, f"says {line.text.strip()}"))
     return found
 
 

@@ -13,6 +13,10 @@ from testsuites.audit.record import Record
 _MIB = 1024 * 1024
 _INODES = (1000, 10)
 """Free inodes that an update needs: in the root, and on /boot."""
+_HARMS = re.compile(
+    r"(readonly|fsync|per-object-fsync|locking)=false|min-free-space-percent=([6-9]|\d\d+)|min-free-space-size="
+)
+"""Settings of the repository (ostree.repo-config(5)) by which updates are lost or refused."""
 _SECTION = re.compile(r'\[remote "([^"]+)"\]')
 _DEPLOYMENT = re.compile(r"([* ]) (\S+) ([0-9a-f]{64})\.(\d+)")
 _REF = re.compile(r"'([^']+)'")
@@ -40,7 +44,7 @@ def remotes(record: Record, distro: Distro) -> list[Finding]:
             says = f"says {_words(here[name])}, not {_words(shipped[name])}"
             found.append(Finding("remotes are the build's", name, says))
     for line in record.file_lines("remotes"):
-        if line.file.endswith("/repo/config") and line.text.strip() in ("readonly=false", "fsync=false"):
+        if line.file.endswith("/repo/config") and _HARMS.match(line.text.strip()):
             found.append(Finding("the repository is as the build made it", line.file, f"says {line.text}"))
     return found
 

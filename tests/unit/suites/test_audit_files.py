@@ -39,6 +39,11 @@ from testsuites.audit.record import Record
         ("remotes", bad("remotes", '/etc/ostree/remotes.d/x.conf:[remote "evil"]'), "evil"),
         (
             "remotes",
+            bad("remotes", "/ostree/repo/config:min-free-space-percent=99"),
+            "/ostree/repo/config",
+        ),
+        (
+            "remotes",
             record(
                 instead={
                     "remotes": [
@@ -132,6 +137,7 @@ from testsuites.audit.record import Record
         ("modes", bad("files", "f 644 0 0 9 /etc/ssh/ssh_host_rsa_key\t"), "/etc/ssh/ssh_host_rsa_key"),
         ("modes", bad("files", "d 775 1000 1000 9 /var/home/nest\t"), "/var/home/nest"),
         ("modes", bad("files", "d 700 0 0 9 /var/home/nest\t"), "/var/home/nest"),
+        ("modes", bad("files", "d 755 0 0 9 /var/home/nest/.config\t"), "/var/home/nest/.config"),
         ("modes", bad("files", "b 660 0 1000 0 /dev/sda\t"), "/dev/sda"),
         ("programs", bad("files", "f 755 0 0 9 /var/lib/miner\t"), "/var/lib/miner"),
         ("programs", bad("files", "f 644 0 0 9 /var/roothome/.curlrc\t"), "/var/roothome/.curlrc"),

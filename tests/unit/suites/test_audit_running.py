@@ -19,6 +19,30 @@ from testsuites.audit.record import Record
             bad("mounts", "9 1 0:22 / /proc rw,nosuid,nodev,noexec shared:1 - proc proc rw,hidepid=2"),
             "/proc",
         ),
+        ("mounts", bad("mounts", "7 1 0:21 / /dev/shm rw shared:13 - tmpfs tmpfs rw,size=1024k"), "/dev/shm"),
+        (
+            "unit files",
+            bad("presets", "/etc/systemd/system-preset/10-site.preset:enable *"),
+            "/etc/systemd/system-preset/10-site.preset",
+        ),
+        (
+            "unit files",
+            bad("presets", "/etc/systemd/system-preset/20-ignition.preset:enable *"),
+            "/etc/systemd/system-preset/20-ignition.preset",
+        ),
+        (
+            "sysctl",
+            bad("sysctl-config", "/etc/sysctl.d/60-ports.conf:vm.swappiness=1"),
+            "/etc/sysctl.d/60-ports.conf",
+        ),
+        ("clock", bad("adjtime", "0.0 0 0.0", "0", "LOCAL"), "/etc/adjtime"),
+        ("mounts", bad("mounts", "9 1 0:23 / /run rw shared:15 - tmpfs tmpfs rw,size=24576k"), "/run"),
+        (
+            "sysctl",
+            bad("sysctl", "net.ipv4.ip_local_port_range = 60000\t60063"),
+            "net.ipv4.ip_local_port_range",
+        ),
+        ("unit files", bad("environment", "LANG=C.UTF-8", "https_proxy=http://192.0.2.99"), "https_proxy"),
         ("network", record(instead={"loopback": ["1: lo    inet 127.0.0.1/8 scope host lo"]}), "lo"),
         ("network", bad("interfaces", "3: eth0@if3: <UP> mtu 1500 qdisc tbf state UP"), "eth0"),
         (
