@@ -105,11 +105,10 @@ def unit_files(record: Record, configured: Configured) -> list[Finding]:
         whose = file.path.rpartition("/")[0].rpartition("/")[2].removesuffix(".d")
         says = f"changes {whose}" if file.path.endswith(".conf") else "is a unit that the build does not have"
         found.append(Finding("units are the build's", file.path, f"{says}{changed_lines(record, file.path)}"))
-    for line in record.lines("environment"):
-        if not line.startswith(_OWN_ENVIRONMENT):
-            found.append(
-                Finding("services have systemd's environment", line.partition("=")[0], f"says {line}")
-            )
+    for setting in record.lines("environment"):
+        if not setting.startswith(_OWN_ENVIRONMENT):
+            name = setting.partition("=")[0]
+            found.append(Finding("services have systemd's environment", name, f"says {setting}"))
     for line in record.file_lines("presets"):
         if record.shipped(line.file) or configured.wrote(line.file):
             continue
