@@ -67,6 +67,9 @@ _KERNEL = {
     "kernel.panic_on_oops": ("0", "1"),
     "dev.tty.ldisc_autoload": ("0", "1"),
     "net.ipv4.ip_local_port_range": ("32768 60999",),
+    "net.ipv6.conf.all.disable_ipv6": ("0",),
+    "net.ipv6.conf.default.disable_ipv6": ("0",),
+    "net.core.somaxconn": ("4096", "128"),
 }
 _LOSING = ("nobarrier", "barrier=0", "data=writeback", "norecovery", "noload", "noacl", "nouser_xattr")
 _FOREIGN_CODE = 1 | 2 | 8 | 1024 | 4096 | 8192
@@ -284,6 +287,9 @@ def kernel_settings(record: Record) -> list[Finding]:
         stands = " ".join(record.sysctl.get(key, "").split())
         if key not in wanted and stands and stands not in allowed:
             found.append(Finding("no sysctl is weakened", key, f"is {stands}"))
+    if record.sysctl.get("user.max_user_namespaces") == "0" and "user.max_user_namespaces" not in wanted:
+        says = "is 0: users have no containers"
+        found.append(Finding("no sysctl is weakened", "user.max_user_namespaces", says))
     layout = record.sysctl.get("kernel.randomize_va_space", "2")
     if layout != "2" and "norandmaps" not in record.kernel_arguments:
         found.append(Finding("no sysctl is weakened", "kernel.randomize_va_space", f"is {layout}"))

@@ -14,6 +14,14 @@ from testsuites.audit.record import Record
 _VOLATILE = ("/run/", "/dev/", "/proc/", "/sys/")
 _SECRET = {"/etc/shadow": 0o027, "/etc/gshadow": 0o027, "/etc/shadow-": 0o027, "/etc/gshadow-": 0o027}
 """Bits of the mode that must not be set."""
+_FOR_ALL = {
+    **dict.fromkeys(("/tmp", "/var/tmp", "/dev/shm"), ("d", 0o1777)),
+    **dict.fromkeys(
+        ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx"),
+        ("c", 0o666),
+    ),
+}
+"""Kinds and modes of what every program needs."""
 _JOBS = ("/etc/cron", "/var/spool/cron/", "/var/spool/at/", "/etc/anacrontab", "/etc/rc.local")
 _HOOKS = (
     "/etc/NetworkManager/dispatcher.d/",
@@ -89,6 +97,7 @@ _NO_PASSWORD = re.compile(
 _MAY_BE_SECRET = re.compile(r"pass|secret|token|key|psk|\$[0-9y][^ ]*\$|[A-Za-z0-9+/]{40}", re.I)
 _LINES = 3
 """Changed lines of a file that a finding shows."""
+_LOCALHOST = re.compile(r"localhost[46]?")
 _NAMED = re.compile(r"(localhost|localhost[46])(\.localdomain[46]?)?|ip6-\w+|[^.]*\.localdomain")
 _JOURNALS = ("/var/log/journal", "/run/log/journal")
 """Beginnings of paths to which journald itself and systemd's tmpfiles.d give access lists."""
@@ -174,6 +183,8 @@ def _open_files(record: Record) -> Iterator[Finding]:
     homes = {home: uid for home, uid in homes.items() if home.startswith(("/var/home/", "/home/"))}
     for file in record.files:
         mode = f"mode {file.mode:o}"
+        if file.path in _FOR_ALL and (file.kind, file.mode) != _FOR_ALL[file.path]:
+            yield Finding("what is for all is open to all", file.path, f"is {file.kind} with {mode}")
         if (
             file.path.startswith("/dev/")
             and file.mode & 0o006
@@ -245,6 +256,10 @@ def foreign_hosts(record: Record) -> list[Finding]:
         if not address or line in shipped or address.startswith("10.99."):
             continue
         here = address.startswith(("127.", "::1", "fe00::", "ff0"))
+        moved = [name for name in names if _LOCALHOST.fullmatch(name)]
+        if moved and address not in ("127.0.0.1", "::1"):
+            says = f"{' '.join(moved)} is {address}, not 127.0.0.1 or ::1"
+            found.append(Finding("names are not redirected", "/etc/hosts", says))
         strange = [
             name
             for name in names

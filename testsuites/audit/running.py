@@ -43,6 +43,7 @@ _UNIT_FILE = re.compile(
 )
 _OWN_ENVIRONMENT = ("PATH=", "LANG", "LC_")
 """Variables that systemd itself gives to services (manager_default_environment in manager.c)."""
+_DEFAULT = f"{_ETC}/default.target"
 _IGNITIONS = "/etc/systemd/system-preset/20-ignition.preset"
 """The file into which Ignition writes the units of its config, by their full names."""
 _UNITS = ("/usr/lib/systemd/", "/run/systemd/generator", "/lib/systemd/")
@@ -105,6 +106,10 @@ def unit_files(record: Record, configured: Configured) -> list[Finding]:
         whose = file.path.rpartition("/")[0].rpartition("/")[2].removesuffix(".d")
         says = f"changes {whose}" if file.path.endswith(".conf") else "is a unit that the build does not have"
         found.append(Finding("units are the build's", file.path, f"{says}{changed_lines(record, file.path)}"))
+    default, shipped = record.all_files.get(_DEFAULT), record.all_files.get(f"/usr{_DEFAULT}")
+    usual = ("multi-user.target", "graphical.target", *((shipped.target,) if shipped else ()))
+    if default is not None and not default.target.endswith(usual):
+        found.append(Finding("units are the build's", _DEFAULT, f"leads to {default.target}"))
     for setting in record.lines("environment"):
         if not setting.startswith(_OWN_ENVIRONMENT):
             name = setting.partition("=")[0]

@@ -13,6 +13,7 @@ from testsuites.audit.record import Record
     ("rule", "sample", "item"),
     [
         ("hosts", bad("hosts", "203.0.113.9 repo.openeuler.org"), "/etc/hosts"),
+        ("hosts", bad("hosts", "127.0.1.1 localhost"), "/etc/hosts"),
         ("modes", bad("files", "f 644 1000 0 9 /etc/passwd\t"), "/etc/passwd"),
         ("modes", bad("files", "b 666 0 0 0 /dev/vda\t"), "/dev/vda"),
         ("modes", bad("files", "d 777 0 0 0 /run/drop\t"), "/run/drop"),
@@ -137,6 +138,8 @@ from testsuites.audit.record import Record
         ("modes", bad("files", "f 644 0 0 9 /etc/ssh/ssh_host_rsa_key\t"), "/etc/ssh/ssh_host_rsa_key"),
         ("modes", bad("files", "d 775 1000 1000 9 /var/home/nest\t"), "/var/home/nest"),
         ("modes", bad("files", "d 700 0 0 9 /var/home/nest\t"), "/var/home/nest"),
+        ("modes", bad("files", "d 755 0 0 40 /dev/shm\t"), "/dev/shm"),
+        ("modes", bad("files", "c 600 0 0 0 /dev/null\t"), "/dev/null"),
         ("modes", bad("files", "d 755 0 0 9 /var/home/nest/.config\t"), "/var/home/nest/.config"),
         ("modes", bad("files", "b 660 0 1000 0 /dev/sda\t"), "/dev/sda"),
         ("programs", bad("files", "f 755 0 0 9 /var/lib/miner\t"), "/var/lib/miner"),

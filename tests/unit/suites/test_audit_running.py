@@ -43,6 +43,15 @@ from testsuites.audit.record import Record
             "net.ipv4.ip_local_port_range",
         ),
         ("unit files", bad("environment", "LANG=C.UTF-8", "https_proxy=http://192.0.2.99"), "https_proxy"),
+        ("sysctl", bad("sysctl", "user.max_user_namespaces = 0"), "user.max_user_namespaces"),
+        (
+            "unit files",
+            bad(
+                "files",
+                "l 777 0 0 9 /etc/systemd/system/default.target\t/usr/lib/systemd/system/rescue.target",
+            ),
+            "/etc/systemd/system/default.target",
+        ),
         ("network", record(instead={"loopback": ["1: lo    inet 127.0.0.1/8 scope host lo"]}), "lo"),
         ("network", bad("interfaces", "3: eth0@if3: <UP> mtu 1500 qdisc tbf state UP"), "eth0"),
         (
