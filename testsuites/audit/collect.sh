@@ -220,9 +220,7 @@ ip6tables-save 2>/dev/null
 section nft-rules
 nft list ruleset 2>/dev/null
 section packet-rules-canary
-if command -v iptables-save iptables unshare > /dev/null; then
-    unshare -n sh -c 'iptables -t nat -N KOLA-AUDIT 2>/dev/null && { echo planted; iptables-save; }' 2>/dev/null
-fi
+unshare -n sh -c 'iptables -t nat -N KOLA-AUDIT && { echo planted; iptables-save; }' 2>/dev/null
 section interfaces
 ip -d -o link show
 section read-interfaces

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from testsuites.audit.declared import as_declared
-from testsuites.audit.files import beyond_modes, secrets, world_writable
 from testsuites.audit.items import Line
+from testsuites.audit.modes import beyond_modes, world_writable
 from testsuites.audit.network import queues_of
 from testsuites.audit.packets import traffic
 from testsuites.audit.record import Record
+from testsuites.audit.secrets import secrets
 
 _SSHD = (
     "port", "permitrootlogin", "pubkeyauthentication", "passwordauthentication",

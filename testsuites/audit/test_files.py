@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.artifact import Distro
-from testsuites.audit import declared, files, programs
+from testsuites.audit import commit, declared, etc, hooks, modes, names, programs, secrets
 from testsuites.audit.collection import Collection
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import assert_none
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.kola(tags=["audit", "filesystem"])
 @pytest.mark.kola()
 def test_modes_and_owners(record: Record) -> None:
     """No file is for all to write, without an owner, or a device node outside /dev."""
-    assert_none(files.world_writable(record))
+    assert_none(modes.world_writable(record))
 
 
 @pytest.mark.kola()
@@ -30,13 +30,13 @@ def test_declared(record: Record) -> None:
 @pytest.mark.kola()
 def test_hosts(record: Record) -> None:
     """/etc/hosts redirects no name."""
-    assert_none(files.foreign_hosts(record))
+    assert_none(names.foreign_hosts(record))
 
 
 @pytest.mark.kola()
 def test_trust(record: Record, distro: Distro) -> None:
     """The build alone says whom programs trust, ask and load, and who may use their services."""
-    assert_none(files.trusted(record, distro))
+    assert_none(etc.trusted(record, distro))
 
 
 @pytest.mark.kola()
@@ -48,22 +48,22 @@ def test_programs(record: Record) -> None:
 @pytest.mark.kola()
 def test_secrets(record: Record) -> None:
     """No private key and no credential is on a machine as it comes."""
-    assert_none(files.secrets(record))
+    assert_none(secrets.secrets(record))
 
 
 @pytest.mark.kola()
 def test_jobs(record: Record) -> None:
     """No cron job, hook of a service, rc.local or systemd generator is there but the build's."""
-    assert_none(files.planted_jobs(record))
+    assert_none(hooks.planted_jobs(record))
 
 
 @pytest.mark.kola(guide="9.1#read-only")
 def test_usr(collection: Collection) -> None:
     """Every file below /usr is as the booted commit has it, and was not written since it was deployed."""
-    assert_none(files.committed(collection.record_with_commit()))
+    assert_none(commit.committed(collection.record_with_commit()))
 
 
 @pytest.mark.kola(guide="5.5.5#overlay-files")
 def test_etc(record: Record, distro: Distro, configured: Configured, judge: Judge) -> None:
     """/etc is /usr/etc, except for what the config and a first boot write."""
-    judge(files.etc_differences(record, distro, configured), "etc_written")
+    judge(etc.etc_differences(record, distro, configured), "etc_written")

@@ -10,14 +10,21 @@ from testsuites.audit import (
     accounts,
     booting,
     clock,
+    commit,
     declared,
-    files,
+    engines,
+    etc,
+    health,
+    hooks,
+    listeners,
+    modes,
     names,
     network,
     packets,
     programs,
-    running,
+    secrets,
     trust,
+    units,
     updates,
     ways_in,
 )
@@ -77,13 +84,13 @@ def rights(record: Record, distro: Distro, collection: Collection) -> list[Findi
 def services(record: Record, distro: Distro, collection: Collection) -> list[Finding]:
     """All rules for what runs and listens."""
     return [
-        *running.enabled_units(record, collection.configured),
-        *running.missing_units(record, collection.configured),
-        *running.unit_files(record, collection.configured),
-        *running.container_engines(record, distro),
-        *running.unwell_units(record),
-        *running.listeners(record, distro),
-        *running.waits_for_network(record),
+        *units.enabled_units(record, collection.configured),
+        *units.missing_units(record, collection.configured),
+        *units.unit_files(record, collection.configured),
+        *engines.container_engines(record, distro),
+        *health.unwell_units(record),
+        *listeners.listeners(record, distro),
+        *health.waits_for_network(record),
         *clock.keeps_time(record),
         *network.addresses_and_queues(record),
         *names.resolvers(record),
@@ -108,15 +115,15 @@ def kernel(record: Record, distro: Distro) -> list[Finding]:
 def content(record: Record, distro: Distro, collection: Collection) -> list[Finding]:
     """All rules for files and remotes; what the upgrade's own test changes in /etc is known."""
     found = [
-        *files.world_writable(record),
+        *modes.world_writable(record),
         *declared.as_declared(record),
-        *files.secrets(record),
-        *files.planted_jobs(record),
-        *files.foreign_hosts(record),
-        *files.trusted(record, distro),
+        *secrets.secrets(record),
+        *hooks.planted_jobs(record),
+        *names.foreign_hosts(record),
+        *etc.trusted(record, distro),
         *programs.shadowed(record),
-        *files.commit_is_whole(record),
-        *files.etc_differences(record, distro, collection.configured),
+        *commit.commit_is_whole(record),
+        *etc.etc_differences(record, distro, collection.configured),
         *updates.remotes(record, distro),
         *trust.authorities(record, collection.configured),
     ]
@@ -165,7 +172,7 @@ def test_second_boot_changes_no_deployment(collection: Collection, distro: Distr
 
     def rules(record: Record) -> list[Finding]:
         return [
-            *files.committed(record),
+            *commit.committed(record),
             *updates.origins(record, distro),
             *updates.os_release(record, distro, None),
         ]

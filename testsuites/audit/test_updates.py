@@ -6,7 +6,7 @@ import pytest
 
 from harness.artifact import Build, Distro
 from harness.machine.machine import Machine
-from testsuites.audit import files, updates
+from testsuites.audit import commit, updates
 from testsuites.audit.collection import Collection
 from testsuites.audit.finding import assert_none
 from testsuites.audit.record import Record
@@ -37,7 +37,7 @@ def test_remotes(record: Record, distro: Distro) -> None:
 def test_origin(record: Record, distro: Distro, build: Build) -> None:
     """One deployment is there: the build's commit, unchanged and whole, of the build's remote."""
     found = updates.origins(record, distro, commit=build.meta.ostree_commit)
-    found += files.commit_is_whole(record)
+    found += commit.commit_is_whole(record)
     assert_none([*found, *updates.os_release(record, distro, build.meta.ostree_version)])
 
 

@@ -32,12 +32,12 @@ SHOWN = 5
 
 def engine_commands(record: Record, configured: Configured) -> list[Finding]:
     """Return every address of the network at which an engine would obey whoever connects."""
-    rule = "engines obey nobody from the network"
-    return [
-        Finding(rule, file, says)
-        for file, says in dict.fromkeys(_commands(record))
-        if not configured.wrote(file)
-    ]
+    return _findings("engines obey nobody from the network", _commands(record), configured)
+
+
+def _findings(rule: str, found: Iterable[tuple[str, str]], configured: Configured) -> list[Finding]:
+    """Return a finding for each file and what it says, once, but for files of the run's config."""
+    return [Finding(rule, file, says) for file, says in dict.fromkeys(found) if not configured.wrote(file)]
 
 
 def _commands(record: Record) -> Iterator[tuple[str, str]]:
@@ -59,12 +59,7 @@ def _commands(record: Record) -> Iterator[tuple[str, str]]:
 
 def registries(record: Record, configured: Configured) -> list[Finding]:
     """Return every registry or mirror whose images are taken without TLS, or without a proof of its name."""
-    rule = "images come from where their names say"
-    return [
-        Finding(rule, file, says)
-        for file, says in dict.fromkeys(_unproved(record))
-        if not configured.wrote(file)
-    ]
+    return _findings("images come from where their names say", _unproved(record), configured)
 
 
 def _unproved(record: Record) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.artifact import Distro
-from testsuites.audit.files import EVERYWHERE
+from testsuites.audit.etc import EVERYWHERE
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
 

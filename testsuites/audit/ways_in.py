@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 
 from harness.artifact import Distro
-from testsuites.audit.files import PUBLIC_KEY
 from testsuites.audit.finding import Finding
 from testsuites.audit.items import SshPolicy
 from testsuites.audit.record import Record
+from testsuites.audit.secrets import PUBLIC_KEY
 
 _REQUIRED = {
     "pubkeyauthentication": {"yes"},

@@ -11,7 +11,7 @@ from audit_samples import CANARY, COMMIT, ENTRY, SECTIONS, WANTS, bad, record
 from harness.artifact.distro import NESTOS
 from harness.ignition import IgnitionConfig
 from kola.facts.approvals import Approval
-from testsuites.audit import accounts, files, running, updates, ways_in
+from testsuites.audit import accounts, engines, etc, health, units, updates, ways_in
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import assert_none
 
@@ -51,7 +51,7 @@ def test_a_setting_of_one_user_is_found_in_both_ways(settings: dict[str, str], s
 def test_docker_is_found_by_every_road(line: str, instead: str) -> None:
     lines = list(SECTIONS["engines"])
     lines[lines.index(line)] = instead
-    (found,) = running.container_engines(record(instead={"engines": lines}), NESTOS)
+    (found,) = engines.container_engines(record(instead={"engines": lines}), NESTOS)
     assert found.item == "docker.service"
 
 
@@ -82,8 +82,8 @@ CONFIG = {
 
 
 def _changes(configured: Configured) -> set[str]:
-    found = files.etc_differences(CHANGES, NESTOS, configured)
-    found += [*running.enabled_units(CHANGES, configured), *running.unit_files(CHANGES, configured)]
+    found = etc.etc_differences(CHANGES, NESTOS, configured)
+    found += [*units.enabled_units(CHANGES, configured), *units.unit_files(CHANGES, configured)]
     return {finding.item for finding in found}
 
 
@@ -106,9 +106,9 @@ def test_what_the_sources_approve_is_no_change() -> None:
 
 def test_one_restart_by_a_watchdog_is_a_starving_hosts() -> None:
     once = ["Id=journald.service", "NRestarts=1", "WatchdogUSec=3min"]
-    assert running.unwell_units(record(add={"services": once})) == []
+    assert health.unwell_units(record(add={"services": once})) == []
     twice = ["Id=journald.service", "NRestarts=2", "WatchdogUSec=3min"]
-    (found,) = running.unwell_units(record(add={"services": twice}))
+    (found,) = health.unwell_units(record(add={"services": twice}))
     assert found.item == "journald.service"
 
 
@@ -120,25 +120,25 @@ def test_a_property_belongs_to_its_own_unit() -> None:
 
 def test_links_to_units_are_judged_once() -> None:
     sample = record(add={"files": ["l 777 0 0 9 /etc/systemd/system/x.service\t/dev/null"]})
-    assert files.etc_differences(sample, NESTOS, NOTHING) == []
-    assert running.missing_units(sample, NOTHING) != []
+    assert etc.etc_differences(sample, NESTOS, NOTHING) == []
+    assert units.missing_units(sample, NOTHING) != []
 
 
 def test_presets_of_etc_come_first_and_also_enables() -> None:
     link = f"l 777 0 0 9 {WANTS}/helper.service\t/usr/lib/systemd/system/helper.service"
     also = ["/usr/lib/systemd/system/sshd.service:Also=helper.service"]
-    assert running.enabled_units(record(add={"files": [link], "install": also}), NOTHING) == []
+    assert units.enabled_units(record(add={"files": [link], "install": also}), NOTHING) == []
     ours = "/etc/systemd/system-preset/10.preset"
     digests = [f"{'4' * 64}  {place}{ours}" for place in ("", "/usr")]
     added = {"files": [link], "presets": [f"{ours}:enable helper.service"]}
-    assert running.enabled_units(record(add=added | {"digests": digests}), NOTHING) == []
-    assert running.enabled_units(record(add=added), NOTHING) != []
+    assert units.enabled_units(record(add=added | {"digests": digests}), NOTHING) == []
+    assert units.enabled_units(record(add=added), NOTHING) != []
 
 
 def test_a_changed_file_of_etc_is_shown_without_its_secrets() -> None:
     changes = [f"/etc/profile\t{text}" for text in ("-umask 022", "+umask 000", "+TOKEN=x", "+a", "+b", "+c")]
     digests = [f"{'2' * 64}  /etc/profile", *SECTIONS["digests"][2:]]
-    (found,) = files.etc_differences(
+    (found,) = etc.etc_differences(
         record(instead={"digests": digests, "etc-changes": changes}), NESTOS, NOTHING
     )
     assert found.says == "has other content: +umask 000 / +a / +b"
