@@ -158,7 +158,8 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
             if not line.text.startswith("Exec")
         },
         "clock": {f"{line.file} {line.text.strip()}": "is set" for line in record.file_lines("clock-config")}
-        | {"reference ID": " ".join(record.lines("clock")).partition(",")[0]},
+        | {"reference ID": " ".join(record.lines("clock")).partition(",")[0]}
+        | {f"/etc/adjtime {line}": "is set" for line in record.lines("adjtime") if line == "LOCAL"},
         "secrets": {one.item: one.says for one in secrets(record)},
         "remotes": {
             f"{line.file} {line.text.partition('=')[0].strip()}": line.text.strip()
@@ -290,7 +291,7 @@ def _mounts(record: Record) -> dict[str, str]:
     for one in record.mounts:
         if not _PASSING_MOUNTS.fullmatch(one.point):
             words = [one.kind, ",".join(sorted(one.options))]
-            if one.kind in _TOLD:
+            if one.kind in _TOLD or one.point == "/dev/shm":
                 words.append(",".join(sorted(one.of_file_system)))
             if not one.shared:
                 words.append("not shared")
