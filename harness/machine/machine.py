@@ -73,6 +73,8 @@ class Machine:
         self._journal_mark = 0
         self._arrival: Arrival | None = None
         self.unchecked = False
+        self.command_was_killed = False
+        """True once a command of the test seems to have been ended by a signal, see Completed.killed."""
 
     # Time
 
@@ -144,7 +146,7 @@ class Machine:
         """
         self.arrive()
         connection = self.sessions.open(self.deadline(timeout), user=user, key=key, password=password)
-        return Session(connection, self.deadline)
+        return Session(connection, self.deadline, self._note)
 
     def socket_to_sshd(self, timeout: float = CONNECT_SECONDS) -> socket.socket:
         """Return a new TCP connection on which sshd has sent its banner. The caller closes it."""
@@ -221,12 +223,16 @@ class Machine:
             if error.cause == UNRESPONSIVE:
                 error.evidence = self.instance.console.text(10)
             raise
+        self._note(done)
         self._publish("command", {"command": line, "status": done.status, "seconds": round(done.seconds, 3)})
         if arrival is not None:
             if logins.not_opened(done):
                 raise logins.failure(self.access.user, done, self.journal)
             done = replace(done, stdout=arrival.output(done))
         return done
+
+    def _note(self, done: Completed) -> None:
+        self.command_was_killed = self.command_was_killed or done.killed
 
     def put(self, source: Path, target: str) -> None:
         """Copy a local file to an absolute path at which the login user may write."""

@@ -42,11 +42,20 @@ class Access:
 
 
 class Session:
-    """A session that a test has opened. Times are seconds on the machine's scale."""
+    """A session that a test has opened. Times are seconds on the machine's scale.
 
-    def __init__(self, connection: SshConnection, deadline: Callable[[float], Deadline]) -> None:
+    `note` is told of each command that has ended.
+    """
+
+    def __init__(
+        self,
+        connection: SshConnection,
+        deadline: Callable[[float], Deadline],
+        note: Callable[[Completed], None],
+    ) -> None:
         self._connection = connection
         self._deadline = deadline
+        self._note = note
 
     def run(
         self,
@@ -56,7 +65,9 @@ class Session:
         input: str | bytes | None = None,
     ) -> Completed:
         """Run a shell line or an argument list. Raises what Machine.run raises."""
-        return self._connection.run(command, deadline=self._deadline(timeout), input=input)
+        done = self._connection.run(command, deadline=self._deadline(timeout), input=input)
+        self._note(done)
+        return done
 
     def close(self) -> None:
         self._connection.close()

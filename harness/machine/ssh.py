@@ -52,6 +52,10 @@ class ConnectionLost(HarnessError):
     """Raised when the connection ends before the command."""
 
 
+KILLED = (137, 143)
+"""A shell's statuses for a command that SIGKILL or SIGTERM ended."""
+
+
 class CommandFailed(HarnessError):
     """Raised when a command ends with an unexpected status. `completed` holds its result."""
 
@@ -100,6 +104,11 @@ class Completed:
     stdout: str
     stderr: str
     seconds: float
+
+    @property
+    def killed(self) -> bool:
+        """True when SIGKILL or SIGTERM seems to have ended the command, or any signal its shell."""
+        return self.status < 0 or self.status in KILLED
 
     @property
     def ok(self) -> bool:

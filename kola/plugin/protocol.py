@@ -242,7 +242,7 @@ def _of_the_guest(context: TestContext, error: BaseException) -> list[HarnessErr
     """Return the guest's error that explains the test's failure, if there is one: at most one error."""
     if context.kind is not None or classify(error)[0] is not FailureKind.TEST:
         return []
-    found = (memory_ran_out(machine, error) for machine in context.machines)
+    found = (memory_ran_out(machine) for machine in context.machines)
     return [failure for failure in found if failure is not None][:1]
 
 

@@ -7,14 +7,12 @@ import re
 from harness.errors import HarnessError, MachineFailure
 from harness.machine.incidents import Incident
 from harness.machine.machine import Machine
-from harness.machine.ssh import CommandFailed, ConnectionLost
+from harness.machine.ssh import KILLED, ConnectionLost
 from harness.util.deadline import Deadline
 from kola.shell.news import Ended
 
 _OOM = "oom-killer"
 _OOM_RESULT = "oom-kill"  # systemd.exec(5), $SERVICE_RESULT
-_KILLED = (137, 143)  # a shell's status for a command that SIGKILL or SIGTERM ended
-_BY_SIGNAL = -1  # paramiko's status for a command that a signal ended
 _VICTIM = "Killed process"
 _VICTIM_SECONDS = 5.0
 _SETTLE_SECONDS = 10.0
@@ -39,15 +37,17 @@ def look(machine: Machine, ended: Ended | None) -> None:
         _emergency(machine)
 
 
-def memory_ran_out(machine: Machine, error: BaseException) -> HarnessError | None:
-    """Return the failure of a guest whose kernel killed a process while a Python test ran into `error`."""
-    killed = isinstance(error, CommandFailed) and error.completed.status in (*_KILLED, _BY_SIGNAL)
-    return _memory_ran_out(machine, machine.deadline(1.0 if killed else 0.0))
+def memory_ran_out(machine: Machine) -> HarnessError | None:
+    """Return the failure of a guest whose kernel killed a process while a Python test ran that has failed.
+
+    The machine remembers a killed command, since a test may assert anything about it.
+    """
+    return _memory_ran_out(machine, machine.deadline(1.0 if machine.command_was_killed else 0.0))
 
 
 def _out_of_memory(machine: Machine, ended: Ended | None) -> None:
     certain = ended is not None and ended.result == _OOM_RESULT
-    suspected = ended is None or ended.signal is not None or ended.exit_status in _KILLED
+    suspected = ended is None or ended.signal is not None or ended.exit_status in KILLED
     limit = machine.deadline(_SETTLE_SECONDS if certain else 1.0 if suspected else 0.0)
     error = _memory_ran_out(machine, limit)
     if error is not None:

@@ -75,13 +75,18 @@ def test_a_python_test_whose_command_the_kernel_killed_for_memory(checkout: Chec
             assert machine.run("eats-memory").status == 0
 
         @pytest.mark.kola()
+        def test_in_a_session(machine):
+            with machine.connect() as session:
+                assert session.run("eats-memory").status == 0
+
+        @pytest.mark.kola()
         @pytest.mark.machine(opt_out=["oom-killer"])
         def test_on_purpose(machine):
             machine.run("eats-memory").check()
     """)
     checkout.fake.plan(commands=[OUT_OF_MEMORY])
     tests = {test["name"]: test for test in checkout.run("--boot", "cold").report["tests"]}
-    for name in ("mine.by-status", "mine.by-assertion"):
+    for name in ("mine.by-status", "mine.by-assertion", "mine.in-a-session"):
         assert (tests[name]["kind"], tests[name]["cause"]) == ("guest", "oom-killer"), tests[name]
         assert "Killed process 712 (eats-memory)" in tests[name]["output"]
         assert '("eats-memory")' in tests[name]["output"], "the line of the author"

@@ -1,16 +1,18 @@
-"""The question whether the guest's systemd ended a test on its way to the emergency shell."""
+"""The question whether the guest ended a test: its systemd, bound for the emergency shell, or its kernel."""
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.errors import MachineFailure
+from harness.machine.incidents import Incident, Incidents
 from harness.machine.ssh import Completed
 from harness.util.deadline import Deadline
-from kola.shell.culprit import look
+from kola.shell.culprit import look, memory_ran_out
 from kola.shell.news import Ended
 
 STOPPED = Ended(result="success", code=0, status=0, output="", unit_status="")
@@ -68,3 +70,21 @@ def test_a_systemd_that_never_answers_is_not_accused() -> None:
     guest: Any = Guest([], shell=False)
     look(guest, STOPPED)
     assert guest.asked > 1
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_kernels_message_may_come_after_the_killed_command_has_answered(killed: bool) -> None:
+    """The test's own error does not matter: it may be an assertion about the status of the command."""
+    incidents = Incidents()
+    guest: Any = SimpleNamespace(
+        instance=SimpleNamespace(incidents=incidents),
+        command_was_killed=killed,
+        deadline=lambda seconds: Deadline(seconds * 20),
+    )
+    incident = Incident("oom-killer", "oom killer (Killed process 712 (eats-memory))", "journal")
+    late = threading.Timer(0.3, incidents.report, [incident])
+    late.start()
+    found = memory_ran_out(guest)
+    late.join()
+    assert (found is not None) == killed
+    assert found is None or "eats-memory" in str(found)
