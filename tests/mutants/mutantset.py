@@ -217,17 +217,21 @@ def _mutant(entry: dict[str, Any], suites: Sequence[str], file: Path) -> Mutant:
 def _words(caught_by: Iterable[str | dict[str, Any]]) -> dict[str, str]:
     """The tests of `caught_by` and the words of their messages.
 
-    Each is a name, {name: words}, or {says: words, tests: names}.
+    Each is a name, {name: words}, or {says: words, tests: names}, or has the name of a file in `sets` there.
     """
     found: dict[str, str] = {}
     for one in caught_by:
         if isinstance(one, str):
             found[one] = ""
         elif "tests" in one:
-            found |= dict.fromkeys(one["tests"], one["says"])
+            found |= dict.fromkeys(_named(one["tests"]), one["says"])
         else:
             found |= one
     return found
+
+
+def _named(tests: str | list[str]) -> list[str]:
+    return tests if isinstance(tests, list) else yaml.safe_load((HERE / f"sets/{tests}.yaml").read_text())
 
 
 def _wrapper(entry: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +61,20 @@ def test_words_of_a_message_belong_to_a_test_or_to_several(tmp_path: Path) -> No
     (one,) = load(tmp_path)
     assert one.caught_by == {"a", "b", "c", "d"}
     assert one.says == {"b": "words", "c": "others", "d": "others"}
+
+
+def test_every_audit_of_the_record_is_in_their_set() -> None:
+    """Who adds one need not look for the rows that name them all."""
+    judging = {
+        f"audit.{file.stem.removeprefix('test_')}.{function.name.removeprefix('test_')}".replace("_", "-")
+        for file in (own_root() / "audit").glob("test_*.py")
+        for function in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(function, ast.FunctionDef)
+        and function.name.startswith("test_")
+        and "record" in {one.arg for one in function.args.args}
+    }
+    (named,) = {frozenset(one.says) for one in load() if one.name == "ss-hides-what-listens"}
+    assert named == judging | {"audit.files.usr"}
 
 
 def test_the_tests_that_catch_a_mutant_are_run() -> None:
