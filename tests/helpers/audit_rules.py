@@ -46,6 +46,7 @@ RULES: dict[str, Callable[[Record], list[Finding]]] = {
     "memberships": lambda record: accounts.memberships(record, NESTOS),
     "sudo": lambda record: accounts.sudo_rights(record, NESTOS),
     "polkit": accounts.polkit_rules,
+    "system bus": accounts.bus_names,
     "subids": lambda record: accounts.subordinate_ids(record, NESTOS),
     "setuid": lambda record: accounts.setuid_files(record, NESTOS),
     "login stack": accounts.login_stack,

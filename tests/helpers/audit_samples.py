@@ -232,6 +232,7 @@ SECTIONS: dict[str, list[str]] = {
         "5 1 254:4 /ostree/deploy/nestos/var /var rw shared:1 - xfs /dev/vda4 rw",
         "6 1 254:3 / /boot ro,nosuid,nodev shared:1 - ext4 /dev/vda3 rw",
     ],
+    "bus-names": ["org.kola.Audit: Call failed: it is not allowed to own the service"],
     "swaps": ["Filename Type Size Used Priority", "/dev/zram0 partition 1 0 100"],
     "tmpfiles": [
         "# /usr/lib/tmpfiles.d/tmp.conf",
@@ -258,6 +259,10 @@ SECTIONS: dict[str, list[str]] = {
         "/boot/loader/entries/ostree-1-nestos.conf:initrd /ostree/initramfs",
     ],
     "bootlinks": [f"/ostree/boot.1/nestos/x/0 /sysroot/ostree/deploy/nestos/deploy/{COMMIT}.0"],
+    "boot-files": [
+        "/boot/loader/entries/ostree-1-nestos.conf linux",
+        "/boot/loader/entries/ostree-1-nestos.conf initrd",
+    ],
     "ostree-status": [f"* nestos {COMMIT}.0", "    Version: 1.0"],
     "bound-refs": ["['nestos/x86_64/reference']"],
     "remotes": [

@@ -167,6 +167,16 @@ def polkit_rules(record: Record) -> list[Finding]:
     return [*found, *_not_shipped(record, "polkit's rules are the build's", _POLKIT)]
 
 
+def bus_names(record: Record) -> list[Finding]:
+    """Every name on the system bus that a program without rights was given, or may have when it is free."""
+    answers = (line.partition(": ") for line in record.lines("bus-names"))
+    return [
+        Finding("the system bus gives names to services alone", name, "a user without rights may take it")
+        for name, _, answer in answers
+        if answer.startswith("u ")
+    ]
+
+
 def subordinate_ids(record: Record, distro: Distro) -> list[Finding]:
     """The default user has 65536 subordinate uids and gids; no two ranges overlap."""
     rule = "subordinate ids are whole and apart"

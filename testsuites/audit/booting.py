@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.artifact import Distro
 from testsuites.audit.finding import Finding
-from testsuites.audit.items import Mount
+from testsuites.audit.items import BootEntry, Mount
 from testsuites.audit.record import Record, settings_of
 
 _DANGEROUS = (
@@ -164,8 +164,10 @@ def _entries(record: Record, distro: Distro, expected: int | None) -> Iterator[F
             file = files.get(f"/boot{path}") or files.get(path)
             if not path or file is None:
                 yield Finding(rule, name, f"its {key} {path or '(none)'} does not exist")
-            elif booted and (sizes := _sizes(record, key)) and file.size not in sizes:
-                says = f"its {key} has {file.size} bytes, and the commit's has {', '.join(map(str, sizes))}"
+            elif key in foreign_files(record, entry):
+                says = f"its {key} is not the one of the commit that it boots"
+                if booted and file.size not in (sizes := _sizes(record, key)):
+                    says += f": it has {file.size} bytes, not {' or '.join(map(str, sizes))}"
                 yield Finding("kernel and initramfs are the commit's", name, says)
         if distro.title not in entry.fields.get("title", ""):
             yield Finding("entries say what they boot", name, f"its title is {entry.fields.get('title')!r}")
@@ -179,6 +181,11 @@ def _entries(record: Record, distro: Distro, expected: int | None) -> Iterator[F
     for path in files:
         if path.startswith("/boot/grub") and path.endswith(("/custom.cfg", "/user.cfg")):
             yield Finding("the boot menu is the build's", path, "is read by GRUB, and no build has it")
+
+
+def foreign_files(record: Record, entry: BootEntry) -> list[str]:
+    """Return those of `linux` and `initrd` that are no files of the deployment which the entry boots."""
+    return [key for key in ("linux", "initrd") if f"{entry.file} {key}" not in record.lines("boot-files")]
 
 
 def _sizes(record: Record, key: str) -> list[int]:

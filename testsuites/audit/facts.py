@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from testsuites.audit.booting import foreign_files
 from testsuites.audit.declared import as_declared
 from testsuites.audit.items import Line
 from testsuites.audit.modes import beyond_modes, world_writable
@@ -130,6 +131,7 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
                     f"{_VERSION.sub('VERSION', entry.fields.get('title', ''))}, "
                     f"version {entry.fields.get('version', '')}:",
                     *(one for one in entry.options if not one.startswith(_VOLATILE_ARGUMENTS)),
+                    *(f"(its {key} is not the deployment's)" for key in foreign_files(record, entry)),
                 )
             )
             for entry in record.entries

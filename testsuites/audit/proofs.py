@@ -30,6 +30,8 @@ _SSHD = {
 }
 """Settings from the command line of one `sshd -T`, which has to print them."""
 _PROPERTY = re.compile(r"u (\d+)")
+_BUS_ANSWER = re.compile(r": u \d+$|not allowed|denied|refused", re.IGNORECASE)
+"""Answers of dbus-daemon and dbus-broker to the request for a name."""
 _UNIX_LISTENS = "00010000"
 """The flag of a listening socket in /proc/net/unix (__SO_ACCEPTCON)."""
 _LISTENING = "0A"
@@ -98,6 +100,12 @@ def _broken(record: Record) -> Iterator[tuple[str, str]]:
         yield "ip", f"it does not list any {' or '.join(unseen)}"
     if not any(line.split()[1:2] == ["/tmp"] for line in record.lines("tmpfiles")):
         yield "systemd-tmpfiles", "it does not print the line for /tmp"
+    if unclear := [line for line in record.lines("bus-names") if not _BUS_ANSWER.search(line)]:
+        yield "busctl", f"it neither gives nor refuses a name: {unclear[0]}"
+    if not record.lines("bus-names"):
+        yield "busctl", "it prints nothing"
+    if "two files that differ" in record.lines("boot-files"):
+        yield "cmp", "it says that a kernel and its initramfs are the same"
     if not record.lines("swaps"):
         yield "cat", "it prints nothing of /proc/swaps"
     if not record.sysctl or not record.mounts:

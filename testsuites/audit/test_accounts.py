@@ -57,6 +57,12 @@ def test_polkit(record: Record) -> None:
 
 
 @pytest.mark.kola()
+def test_system_bus(record: Record) -> None:
+    """A program without rights can take no name on the system bus, a service's or another."""
+    assert_none(accounts.bus_names(record))
+
+
+@pytest.mark.kola()
 def test_subordinate_ids(record: Record, distro: Distro) -> None:
     """The default user has subordinate ids of its own, as rootless podman needs them."""
     assert_none(accounts.subordinate_ids(record, distro))

@@ -32,6 +32,7 @@ from testsuites.audit.record import Record
             bad("polkit", "/etc/polkit-1/rules.d/1.rules:return polkit.Result.YES;"),
             "/etc/polkit-1/rules.d/1.rules",
         ),
+        ("system bus", bad("bus-names", "org.freedesktop.login1: u 3"), "org.freedesktop.login1"),
         ("subids", record(instead={"subuid": []}), "/etc/subuid"),
         ("subids", bad("subgid", "eve:120000:65536"), "/etc/subgid"),
         ("setuid", bad("files", "f 4755 0 0 9 /var/lib/sh\t"), "/var/lib/sh"),
