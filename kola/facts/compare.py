@@ -49,7 +49,7 @@ GRAVE = frozenset(
 
 _OPENING_FILES = re.compile(
     r"/etc/(sudoers|ssh/|pam\.|security/|nsswitch\.conf|ld\.so\.(preload|conf)|hosts\.(allow|deny)|polkit-1/|dbus-1/|cron|anacrontab|rc\.|init\.d/"
-    r"|profile\.d/|udev/|modprobe\.d/|modules-load\.d/|NetworkManager/(conf\.d|dispatcher\.d)/|systemd/).*"
+    r"|profile\.d/|udev/|tmpfiles\.d/|alternatives/|modprobe\.d/|modules-load\.d/|NetworkManager/(conf\.d|dispatcher\.d)/|systemd/).*"
     r"|/etc/(containers|docker|isulad|rpm|yum\.repos\.d)/.*|/var/(roothome|home/[^/]+)/\.(?!bash|zsh|csh|tcsh)[a-z]+rc"
     r"|/run/(systemd/system|udev)/.*|/var/usrlocal/.*|/var/spool/(cron|at)/.*"
 )

@@ -232,6 +232,12 @@ SECTIONS: dict[str, list[str]] = {
         "5 1 254:4 /ostree/deploy/nestos/var /var rw shared:1 - xfs /dev/vda4 rw",
         "6 1 254:3 / /boot ro,nosuid,nodev shared:1 - ext4 /dev/vda3 rw",
     ],
+    "user-controllers": ["cpuset cpu io memory pids"],
+    "disk-caches": ["/sys/block/vda/queue/write_cache:write back", "/sys/block/vda/cache_type:write back"],
+    "variables": [],
+    "proxies": ["/etc/containers/containers.conf:http_proxy = true"],
+    "limits": ["/etc/security/limits.conf:* hard core 0", "/etc/security/limits.conf:* hard nofile 524288"],
+    "host-authorities": [],
     "bus-names": ["org.kola.Audit: Call failed: it is not allowed to own the service"],
     "swaps": ["Filename Type Size Used Priority", "/dev/zram0 partition 1 0 100"],
     "tmpfiles": [

@@ -5,10 +5,12 @@ rights.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 
 from harness.artifact import Distro
 from testsuites.audit.configured import Configured
+from testsuites.audit.etc import changed_lines
 from testsuites.audit.finding import Finding
 from testsuites.audit.record import Record
 
@@ -23,6 +25,9 @@ _POLKIT = (
     "/var/usrlocal/share/polkit-1/",
 )
 _LOGIN_STACK = ("/etc/pam.d/", "/etc/pam.conf", "/etc/security/", "/etc/nsswitch.conf")
+
+_SILENT = re.compile(r"(?<=[\s,])!(syslog|log_allowed|log_denied)\b")
+"""Settings of sudoers(5) by which it logs less."""
 
 POWERFUL_GROUPS = frozenset(
     {"root", "wheel", "sudo", "admin", "docker", "disk", "shadow", "kmem", "adm", "systemd-journal", "lxd"}
@@ -139,6 +144,10 @@ def sudo_rights(record: Record, distro: Distro) -> list[Finding]:
         for account, rights in record.sudo.items()
         if rights and account not in {"root", distro.user}
     ]
+    defaults = dict.fromkeys(
+        match.group() for line in record.lines("sudo") for match in _SILENT.finditer(line)
+    )
+    found += [Finding("what sudo does is in the journal", "sudo", f"says {one}") for one in defaults]
     return [*found, *_not_shipped(record, "sudo's rules are the build's", ("/etc/sudo",))]
 
 
@@ -150,9 +159,10 @@ def _not_shipped(record: Record, rule: str, starts: tuple[str, ...]) -> list[Fin
             continue
         shipped = record.all_files.get(f"/usr{file.path}")
         if shipped is None:
-            found.append(Finding(rule, file.path, "was added"))
+            found.append(Finding(rule, file.path, f"was added{changed_lines(record, file.path)}"))
         elif record.digests.get(file.path) != record.digests.get(shipped.path):
-            found.append(Finding(rule, file.path, "has other content than the build's"))
+            says = f"has other content than the build's{changed_lines(record, file.path)}"
+            found.append(Finding(rule, file.path, says))
     return found
 
 
@@ -224,7 +234,9 @@ def setuid_files(record: Record, distro: Distro) -> list[Finding]:
 
 
 def login_stack(record: Record) -> list[Finding]:
-    """Return every line of PAM that accepts anybody, and every file that trusts other hosts."""
+    """Return every line of PAM that accepts anybody, every file that trusts other hosts, and variables of
+    logins by which every program loads another.
+    """
     found = [
         Finding("PAM asks for a proof", line.file, f"says {line.text.strip()!r}")
         for line in record.file_lines("pam")
@@ -236,6 +248,10 @@ def login_stack(record: Record) -> list[Finding]:
         Finding("nobody is trusted unproved", file.path, "is there, and is not the system's")
         for file in record.files
         if file.name in trusting and not file.path.startswith("/usr/")
+    ]
+    found += [
+        Finding("no variable makes every program load another", line.file, f"says {line.text.strip()[:80]!r}")
+        for line in record.file_lines("variables")
     ]
     return found
 

@@ -140,7 +140,7 @@ def _entries(record: Record, distro: Distro, expected: int | None) -> Iterator[F
         1 for line in record.lines("ostree-status") if re.match(r"[* ] \S+ [0-9a-f]{64}\.", line)
     )
     if len(record.entries) != (expected or deployments or 1):
-        says = f"{len(record.entries)} entries and {expected or deployments} deployments are there"
+        says = f"has {len(record.entries)} entries, and deployments are {expected or deployments}"
         if "/boot" not in {mount.point for mount in record.mounts}:
             says += "; /boot is not mounted"
         yield Finding(rule, "/boot/loader/entries", says)
@@ -274,8 +274,11 @@ _SILENT = ("LogLevelMax=", "LogFilterPatterns=", "LogNamespace=", "StandardOutpu
 
 
 def kernel_settings(record: Record) -> list[Finding]:
-    """Return findings on sysctls: the build's sysctl.d must be in force, and no other setting weakened."""
-    found = []
+    """Return findings on sysctls: the build's sysctl.d must be in force, and no other setting weakened.
+
+    The same for disks: what a disk holds back must be flushed.
+    """
+    found = list(_unflushed(record))
     wanted: dict[str, tuple[str, str]] = {}
     for line in sorted(record.file_lines("sysctl-config"), key=lambda line: _sysctl_order(line.file)):
         key, separator, value = line.text.strip().lstrip("-").partition("=")
@@ -307,6 +310,18 @@ def kernel_settings(record: Record) -> list[Finding]:
     if "systemd-coredump" not in pattern:
         found.append(Finding("crashes are kept", "kernel.core_pattern", f"is {pattern!r}"))
     return found
+
+
+def _unflushed(record: Record) -> Iterator[Finding]:
+    """Disks with a cache of their own to which the kernel sends no flush (Linux:
+    Documentation/ABI/stable/sysfs-block).
+    """
+    said = {line.file: line.text for line in record.file_lines("disk-caches")}
+    for file, text in said.items():
+        disk, separator, _ = file.partition("/queue/write_cache")
+        if separator and text == "write through" and said.get(f"{disk}/cache_type") == "write back":
+            says = "is 'write through', and the disk has a cache: what was synced may be lost"
+            yield Finding("disks are flushed", file, says)
 
 
 def journal_settings(record: Record) -> list[Finding]:

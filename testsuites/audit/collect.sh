@@ -282,6 +282,14 @@ rpm -ql ca-certificates 2>/dev/null | grep '^/usr/share/.*[.]' > "$canary/known"
     }
     inside { gsub(/[ \t\r]/, ""); body = body $0 }
     END { print "known\t" count + 0 }'
+# Host keys of whole domains that the SSH client takes on somebody's word.
+section host-authorities
+grep -Hs '^@cert-authority' /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2 /etc/ssh/ssh_known_hosts.d/*
+section proxies
+grep -rHsiE '^[^#;]*((https?|all)[_-]?proxy|^proxy *=)' /etc/environment /etc/environment.d /etc/profile /etc/profile.d \
+    /etc/systemd /run/systemd/system /usr/lib/systemd /usr/lib/environment.d /etc/containers /usr/share/containers \
+    /etc/docker /etc/isulad /etc/default /etc/sysconfig /etc/rpm-ostreed.conf /etc/yum.repos.d /etc/dnf \
+    /etc/ostree/remotes.d /var/home/*/.docker /var/home/*/.config /var/roothome/.docker /var/roothome/.config
 section clock
 chronyc -c -n tracking 2>&1
 section clock-config
@@ -289,6 +297,18 @@ grep -rHsE '^[[:space:]]*[a-z]' /etc/chrony.conf /etc/chrony /etc/chrony.d /run/
 
 section environment
 systemctl show-environment
+# Variables with which every program of a login loads or runs what they name.
+section variables
+grep -rHsE '^[^#]*\<(BASH_ENV|LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH|PYTHONSTARTUP|PYTHONPATH|PERL5OPT|PERL5LIB|GCONV_PATH)( +DEFAULT)?=' \
+    /etc/environment /etc/environment.d /usr/lib/environment.d /etc/security/pam_env.conf /etc/profile /etc/profile.d \
+    /etc/bash.bashrc /etc/bashrc /etc/skel
+section limits
+grep -rHsE '^[^#]+[[:space:]](hard|-)[[:space:]]' /etc/security/limits.conf /etc/security/limits.d
+section user-controllers
+uid=$(id -u "$default_user")
+cat "/sys/fs/cgroup/user.slice/user-$uid.slice/user@$uid.service/cgroup.controllers" 2>/dev/null
+section disk-caches
+grep -Hs . /sys/block/*/queue/write_cache /sys/block/*/cache_type
 section adjtime
 cat /etc/adjtime 2>/dev/null
 section presets

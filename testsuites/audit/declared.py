@@ -1,4 +1,4 @@
-"""Rules for files and directories that the build's tmpfiles.d declares: mode and owner are as it says."""
+"""Rules for tmpfiles.d: files and directories are as it says, and it deletes nothing that must stay."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ _SETS = ("z", "e")
 """Types of lines that change a mode and an owner of what is there."""
 _USUAL = {"d": 0o755, "f": 0o644}
 _GLOB = re.compile(r"[*?\[%]")
+_STORES = (
+    "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/isulad", "/var/lib/crio",
+    "/var/lib/rpm", "/usr/lib/rpm", "/ostree", "/sysroot", "/boot", "/etc", "/var/home", "/var/roothome",
+    "/home", "/root",
+)  # fmt: skip
+"""What must stay until somebody removes it."""
+_HOLD_STORES = ("", "/var", "/var/lib")
+_MAY_AGE = ("/var/lib/containers/storage/tmp", "/var/lib/docker/tmp")
 _PASSING = "/run/user/"
 
 
@@ -32,6 +40,17 @@ class _Declared:
 def as_declared(record: Record) -> list[Finding]:
     """Return files and directories whose mode or owner is not the one that tmpfiles.d of the build says."""
     return list(_as_declared(record))
+
+
+def aged_stores(record: Record) -> list[Finding]:
+    """Return stores from which systemd-tmpfiles deletes what nobody has used for a while."""
+    found = []
+    for file, fields in _rows(record):
+        path, age = _real(fields[1]), fields[5] if len(fields) > 5 else "-"
+        held = path.rstrip("/*") in _HOLD_STORES or path.startswith(_STORES)
+        if age not in ("-", "0") and held and not path.startswith(_MAY_AGE):
+            found.append(Finding("no store ages", path, f"loses what is older than {age}, as {file} says"))
+    return found
 
 
 def _as_declared(record: Record) -> Iterator[Finding]:
@@ -65,13 +84,8 @@ def _number(name: str, known: dict[str, int], otherwise: int) -> int:
 def _lines(record: Record) -> dict[str, _Declared]:
     """The build's lines with a path of its own, the first that makes it, with what later ones set."""
     found: dict[str, _Declared] = {}
-    file = ""
-    for line in record.lines("tmpfiles"):
-        if line.startswith("# /"):
-            file = line.removeprefix("# ")
-            continue
-        fields = _split(line)
-        if len(fields) < 2 or not record.shipped(file):
+    for file, fields in _rows(record):
+        if not record.shipped(file):
             continue
         kind, path = fields[0].rstrip("!-=~^+$"), _real(fields[1])
         mode, user, group = ([*fields[2:5], "-", "-", "-"])[:3]
@@ -91,6 +105,16 @@ def _lines(record: Record) -> dict[str, _Declared]:
                 file,
             )
     return found
+
+
+def _rows(record: Record) -> Iterator[tuple[str, list[str]]]:
+    """The file of each line, and its fields (tmpfiles.d(5)): type and path at least."""
+    file = ""
+    for line in record.lines("tmpfiles"):
+        if line.startswith("# /"):
+            file = line.removeprefix("# ")
+        elif len(fields := _split(line)) > 1:
+            yield file, fields
 
 
 def _owner(name: str) -> str:

@@ -17,6 +17,10 @@ _STARTS_ENGINE = re.compile(
     r"^Exec\w*=.*(dockerd|containerd|isulad|crio|podman +(system +service|play|kube|run|start))"
 )
 _ENGINE_SOCKETS = re.compile(r"/(docker|containerd|podman|isulad|crio)[^/]*\.sock$")
+_CONTROLLERS = ("memory", "pids")
+"""Delegated since systemd 226 (`Delegate=` of user@.service)."""
+_LIMITS = {"nofile": 65536, "nproc": 4096}
+"""The least that a hard limit of limits.conf(5) may be; systemd's own for files is 524288."""
 _STORES = re.compile(
     r"/var/lib/(?:containers/storage|docker|containerd|isulad|crio)/(?=.)"
     r"|/var/home/[^/]+/\.local/share/containers/storage/(?=.)"
@@ -26,6 +30,24 @@ _STORES = re.compile(
 def container_engines(record: Record, distro: Distro) -> list[Finding]:
     """Return every way in which Docker and similar engines are enabled, started, wanted or triggered."""
     return list(_engines(record, {"docker", "containerd"} if distro.docker_enabled else set()))
+
+
+def users_limits(record: Record) -> list[Finding]:
+    """Return what keeps containers of users from their limits: cgroup controllers, hard limits of logins."""
+    rule = "containers of users can be limited"
+    (controllers,) = record.lines("user-controllers")[:1] or [""]
+    found = [
+        Finding(rule, f"user@{one}", "is not handed to the managers of users")
+        for one in _CONTROLLERS
+        if controllers and one not in controllers.split()
+    ]
+    for line in record.file_lines("limits"):
+        fields = line.text.split()
+        least = _LIMITS.get(fields[2], 0) if len(fields) > 3 else 0
+        if least and fields[3].isdigit() and int(fields[3]) < least:
+            says = f"gives {fields[0]} no more than {fields[3]} of {fields[2]}; containers may need {least}"
+            found.append(Finding("logins have room for containers", line.file, says))
+    return found
 
 
 def _used_engines(record: Record, on: set[str]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from testsuites.audit.configured import Configured
 from testsuites.audit.finding import Finding
 from testsuites.audit.items import FileFact
 from testsuites.audit.record import Record
+from testsuites.audit.secrets import secrets
 
 _TRUST = (
     "/etc/hosts.allow",
@@ -131,5 +132,7 @@ def changed_lines(record: Record, path: str) -> str:
     """Return the first lines that were added to a file or taken out, but for those that may hold a secret."""
     rows = (line.partition("\t") for line in record.lines("etc-changes"))
     shown = [text for file, _, text in rows if file == path and not _MAY_BE_SECRET.search(text)]
+    if shown and path in {one.item for one in secrets(record)}:
+        return ""
     shown.sort(key=lambda text: text.startswith("-"))
     return f": {' / '.join(shown[:_LINES])}" if shown else ""

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from testsuites.audit.booting import foreign_files
 from testsuites.audit.declared import as_declared
 from testsuites.audit.items import Line
+from testsuites.audit.masking import masked
 from testsuites.audit.modes import beyond_modes, world_writable
 from testsuites.audit.network import queues_of
 from testsuites.audit.packets import traffic
 from testsuites.audit.record import Record
-from testsuites.audit.secrets import secrets
+from testsuites.audit.secrets import key_of, secrets
 
 _SSHD = (
     "port", "permitrootlogin", "pubkeyauthentication", "passwordauthentication",
@@ -60,7 +61,14 @@ _VOLATILE_ARGUMENTS = ("BOOT_IMAGE=", "ostree=", "ignition.firstboot", "$ignitio
 
 
 def facts_of(record: Record) -> dict[str, dict[str, str]]:
-    """Return categories of facts, equal for all machines of one image."""
+    """Return categories of facts, equal for all machines of one image. None holds a secret."""
+    return {
+        category: {masked(item): masked(says) for item, says in facts.items()}
+        for category, facts in _facts(record).items()
+    }
+
+
+def _facts(record: Record) -> dict[str, dict[str, str]]:
     return {
         "accounts": {
             one.name: f"uid {one.uid} gid {one.gid} {one.home} {one.shell}, {_lock(record, one.name)}"
@@ -78,7 +86,7 @@ def facts_of(record: Record) -> dict[str, dict[str, str]]:
         },
         "sudo": {account: "; ".join(rights) for account, rights in record.sudo.items() if rights},
         "ways-in": _ways_in(record),
-        "keys": {line.file: line.text.split()[-1] for line in record.secrets if _shipped_key(record, line)},
+        "keys": {line.file: key_of(line.text) for line in record.secrets if _shipped_key(record, line)},
         "listeners": {f"{one.protocol} {one.address}:{one.port}": one.process for one in record.sockets},
         "enabled-units": {
             file.path.removeprefix("/etc/systemd/system/"): file.target

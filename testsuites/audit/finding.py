@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from testsuites.audit.masking import masked
+
 SHOWN = 60
 """Number of findings that a failing test names."""
 
@@ -22,7 +24,7 @@ class Finding:
     profile: str = ""
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.item}: {self.says}"
+        return f"{self.rule}: {self.item}: {masked(self.says)}"
 
 
 def assert_none(findings: Iterable[Finding]) -> None:

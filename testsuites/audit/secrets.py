@@ -27,6 +27,13 @@ PUBLIC_KEY = re.compile(r"(ssh|ecdsa|sk)-\S+ AAAA")
 HOST_KEY = re.compile(r"/etc/ssh/ssh_host_\w+_key(\.pub)?")
 
 
+def key_of(line: str) -> str:
+    """Say what a line with a key or a credential holds: a public key by its comment, nothing of others."""
+    if PUBLIC_KEY.search(line):
+        return line.split()[-1]
+    return "a private key" if "PRIVATE KEY-----" in line else "a credential"
+
+
 def secrets(record: Record) -> list[Finding]:
     """Return private keys and credentials anywhere in /etc, /var, /run and /boot, except sshd's host keys."""
     found = []
@@ -34,7 +41,7 @@ def secrets(record: Record) -> list[Finding]:
         if line.file.startswith(f"{record.canary}/") or HOST_KEY.fullmatch(line.file):
             continue
         if not PUBLIC_KEY.search(line.text):
-            found.append(Finding("no secret is shipped", line.file, f"holds {line.text.strip()[:40]!r}"))
+            found.append(Finding("no secret is shipped", line.file, f"holds {key_of(line.text)}"))
     for line in record.file_lines("passwords"):
         if line.file.startswith(f"{record.canary}/") or line.file.endswith("/nsswitch.conf"):
             continue

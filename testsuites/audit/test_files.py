@@ -23,8 +23,8 @@ def test_modes_and_owners(record: Record) -> None:
 
 @pytest.mark.kola()
 def test_declared(record: Record) -> None:
-    """Files and directories of tmpfiles.d have the mode and owner that the build's lines say."""
-    assert_none(declared.as_declared(record))
+    """Files and directories of tmpfiles.d have the mode and owner that it says, and no store ages by it."""
+    assert_none(declared.as_declared(record) + declared.aged_stores(record))
 
 
 @pytest.mark.kola()

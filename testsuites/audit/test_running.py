@@ -48,6 +48,12 @@ def test_container_engines(record: Record, distro: Distro) -> None:
 
 
 @pytest.mark.kola()
+def test_limits_of_users(record: Record) -> None:
+    """Users can limit the memory and processes of their containers, and have files enough for them."""
+    assert_none(engines.users_limits(record))
+
+
+@pytest.mark.kola()
 def test_network_online(record: Record) -> None:
     """A service that waits for the network is enabled, and comes before network-online.target."""
     assert_none(health.waits_for_network(record))

@@ -27,5 +27,11 @@ def test_registries(record: Record, configured: Configured) -> None:
 
 @pytest.mark.kola()
 def test_authorities(record: Record, configured: Configured) -> None:
-    """No certificate authority is trusted but those of the build's package."""
+    """No certificate authority is trusted but those of the build's package, and none by SSH's client."""
     assert_none(broken_packages(record) or trust.authorities(record, configured))
+
+
+@pytest.mark.kola()
+def test_proxies(record: Record, configured: Configured) -> None:
+    """Nothing goes through a proxy: one that a build needed is in the way of all who use it."""
+    assert_none(trust.proxies(record, configured))

@@ -24,6 +24,12 @@ _PROVED = re.compile(r"--tlsverify(?!=false)")
 _LISTENS = re.compile(r"ListenStream=\s*([^/@%\s]\S*)")
 _INSECURE = re.compile(r"--insecure-registry[=\s\"']+([^\s\"'\\]+)")
 _PLAIN = re.compile(r"--registry-mirror[=\s\"']+(http://[^\s\"'\\]+)")
+_PROXY = re.compile(
+    r"(?:(?:https?|all)[_-]?proxy|^\s*proxy)[\"']?\s*[=:]\s*[\"']?"
+    r"(?:[a-z0-9]+://(?:[^\s\"'@]*@)?([^\s\"'/]+)|([\w.-]+:\d+))",
+    re.IGNORECASE,
+)
+"""A proxy's host and port, without the name and password by which one logs in there."""
 _HERE = re.compile(r"(https?://)?(localhost|127\.|\[?::1)")
 _PACKAGE = "ca-certificates"
 SHOWN = 5
@@ -120,7 +126,26 @@ def authorities(record: Record, configured: Configured) -> list[Finding]:
     for file, names in sorted(strange.items()):
         shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         found.append(Finding(rule, file, f"trusts {shown}, which the package {_PACKAGE} does not have"))
-    return found
+    hosts = (
+        (line.file, f"has ssh trust {_whose(line.text)}") for line in record.file_lines("host-authorities")
+    )
+    return [*found, *_findings("no authority vouches for hosts", hosts, configured)]
+
+
+def _whose(line: str) -> str:
+    """What a line of @cert-authority (sshd(8)) is about: the hosts, and the comment of the key."""
+    fields = line.split()
+    return f"{' '.join(fields[4:]) or 'an authority'} for {fields[1] if len(fields) > 1 else '?'}"
+
+
+def proxies(record: Record, configured: Configured) -> list[Finding]:
+    """Return every proxy through which programs, services or engines would reach others."""
+    found = (
+        (line.file, f"goes through the proxy {match.group(1) or match.group(2)}")
+        for line in record.file_lines("proxies")
+        if (match := _PROXY.search(line.text))
+    )
+    return _findings("nothing goes through a proxy", found, configured)
 
 
 def _subject(body: str) -> str:

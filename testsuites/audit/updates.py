@@ -197,7 +197,7 @@ def way_back(record: Record, before: Record, version: str, commit: str | None) -
     rows = deployed(record)
     found = []
     if [booted for booted, _ in rows] != [True, False]:
-        says = f"{len(rows)} deployments are there, and the first does not run or is the only one"
+        says = f"lists {len(rows)}, of which the first {'runs' if rows and rows[0][0] else 'does not run'}"
         found.append(Finding("an upgrade keeps the older deployment", "ostree admin status", says))
     elif commit and rows[1][1] != commit:
         found.append(

@@ -8,6 +8,9 @@ from audit_samples import ENTRY, SECTIONS, UNITS, WANTS, bad, record
 
 from testsuites.audit.record import Record
 
+DISK = "/sys/block/vda"
+DOCKERS = "/etc/systemd/system/docker.service.d/http-proxy.conf"
+
 
 @pytest.mark.parametrize(
     ("rule", "sample", "item"),
@@ -300,6 +303,37 @@ from testsuites.audit.record import Record
             "entries",
             record(instead={"boot-files": SECTIONS["boot-files"][:1]}),
             "ostree-1-nestos.conf",
+        ),
+        ("limits of users", record(instead={"user-controllers": ["cpu pids"]}), "user@memory"),
+        (
+            "limits of users",
+            bad("limits", "/etc/security/limits.d/90-build.conf:* hard nofile 1024"),
+            "/etc/security/limits.d/90-build.conf",
+        ),
+        (
+            "sysctl",
+            record(
+                instead={
+                    "disk-caches": [
+                        f"{DISK}/queue/write_cache:write through",
+                        f"{DISK}/cache_type:write back",
+                    ]
+                }
+            ),
+            f"{DISK}/queue/write_cache",
+        ),
+        ("aged", bad("tmpfiles", "e /var/lib/docker - - - 7d"), "/var/lib/docker"),
+        ("aged", bad("tmpfiles", "d /var 0755 - - 30d"), "/var"),
+        ("proxies", bad("proxies", f"{DOCKERS}:Environment=HTTP_PROXY=http://proxy.example:3128"), DOCKERS),
+        (
+            "proxies",
+            bad("proxies", '/etc/docker/daemon.json:"https-proxy": "p.example:80"'),
+            "/etc/docker/daemon.json",
+        ),
+        (
+            "proxies",
+            bad("proxies", "/etc/yum.repos.d/x.repo:proxy=http://p.example"),
+            "/etc/yum.repos.d/x.repo",
         ),
         ("names", bad("names", "nameserver 192.0.2.53"), "/etc/resolv.conf"),
         ("names", bad("names", "search vendor.example"), "/etc/resolv.conf"),

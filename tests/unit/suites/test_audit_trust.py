@@ -136,6 +136,21 @@ def test_an_authority_of_no_package_is_named_by_its_subject() -> None:
     assert found.says.startswith("trusts CN=Vendor CA, CN=a, CN=b, CN=c, CN=d and 1 more, which the package")
 
 
+def test_an_authority_for_hosts_is_named_with_its_hosts() -> None:
+    line = "/etc/ssh/ssh_known_hosts:@cert-authority *.example ssh-ed25519 AAAA vendor@example"
+    (found,) = trust.authorities(record(instead={"host-authorities": [line]}), NOTHING)
+    assert (found.item, found.says) == (
+        "/etc/ssh/ssh_known_hosts",
+        "has ssh trust vendor@example for *.example",
+    )
+
+
+def test_a_proxy_is_named_without_the_name_and_password_for_it() -> None:
+    line = "/etc/environment:https_proxy=http://build:s3cret@proxy.example:3128/"
+    (found,) = trust.proxies(record(instead={"proxies": [line]}), NOTHING)
+    assert found.says == "goes through the proxy proxy.example:3128"
+
+
 def test_an_authority_that_nobody_can_read_is_one_and_so_are_all_without_the_package() -> None:
     assert items("authorities", bad("authorities", f"{BUNDLE}\tMIIB")) == {BUNDLE}
     alone = record(instead={"authorities": [f"{BUNDLE}\tMIIB", "known\t0"]})

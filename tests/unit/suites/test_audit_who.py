@@ -33,6 +33,12 @@ from testsuites.audit.record import Record
             "/etc/polkit-1/rules.d/1.rules",
         ),
         ("system bus", bad("bus-names", "org.freedesktop.login1: u 3"), "org.freedesktop.login1"),
+        ("sudo", bad("sudo", "root:     env_reset, mail_badpass, !syslog"), "sudo"),
+        (
+            "login stack",
+            bad("variables", "/etc/security/pam_env.conf:BASH_ENV DEFAULT=/var/lib/x"),
+            "/etc/security/pam_env.conf",
+        ),
         ("subids", record(instead={"subuid": []}), "/etc/subuid"),
         ("subids", bad("subgid", "eve:120000:65536"), "/etc/subgid"),
         ("setuid", bad("files", "f 4755 0 0 9 /var/lib/sh\t"), "/var/lib/sh"),
