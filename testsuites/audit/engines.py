@@ -17,8 +17,8 @@ _STARTS_ENGINE = re.compile(
     r"^Exec\w*=.*(dockerd|containerd|isulad|crio|podman +(system +service|play|kube|run|start))"
 )
 _ENGINE_SOCKETS = re.compile(r"/(docker|containerd|podman|isulad|crio)[^/]*\.sock$")
-_CONTROLLERS = ("memory", "pids")
-"""Delegated since systemd 226 (`Delegate=` of user@.service)."""
+_CONTROLLERS = ("cpu", "memory", "pids")
+"""`Delegate=` of user@.service in systemd since 252."""
 _LIMITS = {"nofile": 65536, "nproc": 4096}
 """The least that a hard limit of limits.conf(5) may be; systemd's own for files is 524288."""
 _STORES = re.compile(
