@@ -22,7 +22,7 @@ _STORES = (
     "/var/lib/rpm", "/usr/lib/rpm", "/ostree", "/sysroot", "/boot", "/etc", "/var/home", "/var/roothome",
     "/home", "/root",
 )  # fmt: skip
-"""What must stay until somebody removes it."""
+"""Directories whose files stay until somebody removes them."""
 _HOLD_STORES = ("", "/var", "/var/lib")
 _MAY_AGE = ("/var/lib/containers/storage/tmp", "/var/lib/docker/tmp")
 _PASSING = "/run/user/"

@@ -133,7 +133,7 @@ def authorities(record: Record, configured: Configured) -> list[Finding]:
 
 
 def _whose(line: str) -> str:
-    """What a line of @cert-authority (sshd(8)) is about: the hosts, and the comment of the key."""
+    """Return the comment of the key, and the hosts, of a line of @cert-authority (sshd(8))."""
     fields = line.split()
     return f"{' '.join(fields[4:]) or 'an authority'} for {fields[1] if len(fields) > 1 else '?'}"
 
