@@ -11,6 +11,7 @@ from harness.util.deadline import Deadline
 from harness.util.locks import exclusive
 from testsuites.audit.configured import Configured
 from testsuites.audit.finding import Finding, assert_none
+from testsuites.audit.masking import masked_record
 from testsuites.audit.proofs import broken_commit, broken_tools
 from testsuites.audit.record import Record
 from testsuites.audit.states import rebooted, upgraded
@@ -72,12 +73,12 @@ class Collection:
         return record
 
     def _once(self, name: str, make: Callable[[], str]) -> str:
-        """The text of a file of the run, made by the first who asks."""
+        """The text of a file of the run, without secrets, made by the first who asks."""
         path = self.directory / f"{name}.txt"
         with exclusive(path.with_suffix(".lock"), deadline=Deadline(_WAIT_SECONDS)):
             if not path.exists():
                 fresh = path.with_suffix(".new")
-                fresh.write_text(make(), encoding="utf-8")
+                fresh.write_text(masked_record(make()), encoding="utf-8")
                 fresh.replace(path)
         return path.read_text(encoding="utf-8")
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 
 _HIDDEN = "…"
-_PLAIN = r"(?:yes|no|none|true|false|null|files?|ask|\d{1,6}|prohibit-password|without-password)\b"
+_PLAIN = (
+    r"(?:(?:pass|file):|(?:yes|no|none|true|false|null|files?|ask|\d+|prohibit-password|without-password)\b)"
+)
+_SECTIONS = {
+    "shadow",
+    "gshadow",
+    "read-accounts",
+    "cat-accounts",
+    "secrets",
+    "passwords",
+    "engine-settings",
+    "proxies",
+}
 _SECRETS = (
     # A name with a password in a URL, and a password after its key.
     (re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"), _HIDDEN),
@@ -33,3 +45,20 @@ def masked(text: str) -> str:
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     return text
+
+
+def masked_record(text: str) -> str:
+    """Return the text of a record with the sections masked that list credentials.
+
+    What stands before the first colon of their lines is a file, or an account.
+    """
+    lines = []
+    section = ""
+    for line in text.splitlines(keepends=True):
+        if line.startswith("@@ "):
+            section = line.split()[1]
+        elif section in _SECTIONS:
+            file, colon, rest = line.partition(":")
+            line = f"{file}{colon}{masked(rest)}"
+        lines.append(line)
+    return "".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from audit_rules import RULES
 from audit_samples import bad, record
 
 from harness.artifact.distro import NESTOS
@@ -12,7 +13,8 @@ from testsuites.audit import etc, secrets
 from testsuites.audit.configured import Configured
 from testsuites.audit.facts import facts_of
 from testsuites.audit.finding import Finding
-from testsuites.audit.masking import masked
+from testsuites.audit.masking import masked, masked_record
+from testsuites.audit.record import Record
 
 LOGIN = "Y2ktcHVzaDpzM2NyZXQtcHVzaA=="
 
@@ -32,6 +34,7 @@ LOGIN = "Y2ktcHVzaDpzM2NyZXQtcHVzaA=="
         ("says 'PermitEmptyPasswords=yes'", None),
         ("says 'auth sufficient pam_permit.so'", None),
         ("says 'password_file: /etc/x'", None),
+        ("secret = pass:insta", "secret = pass:…"),
         ("http://proxy.example:3128", None),
         ("it has mode 4755 and owner 0:0", None),
         ("was added: +[main] / +auth-polkit=false", None),
@@ -73,3 +76,17 @@ def test_no_line_of_a_file_with_credentials_is_shown() -> None:
 def test_a_secret_is_named_by_its_kind(line: str, says: str) -> None:
     (found,) = secrets.secrets(bad("secrets", f"/etc/x:{line}"))
     assert found.says == says
+
+
+def test_a_record_is_kept_without_secrets_and_judged_alike() -> None:
+    lines = {
+        "shadow": ["eve:$6$salt$hashhashhash:1::::::"],
+        "passwords": ["/etc/x:api_token=abcd1234", "/etc/y:secret = pass:it"],
+        "secrets": [f'/etc/auth:{{"auth": "{LOGIN}"}}'],
+        "pam": ["/etc/pam.d/common-auth:auth sufficient pam_permit.so"],
+    }
+    sample = record(add=lines)
+    kept = Record(masked_record(sample.text))
+    assert not any(secret in kept.text for secret in ("hashhash", "abcd1234", LOGIN))
+    for name in ("passwords", "secrets", "login stack"):
+        assert RULES[name](kept) == RULES[name](sample) != []
