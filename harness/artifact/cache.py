@@ -169,7 +169,9 @@ class ArtifactCache:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            shutil.rmtree(entry)
+            # Another process may have removed it while this one waited for its turn.
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(entry)
             return True
 
 
@@ -183,12 +185,11 @@ def _last_use(entry: Path) -> float:
 def _disk_use(entry: Path) -> int:
     """Return the bytes that an entry occupies on disk, as images are sparse.
 
-    Files removed meanwhile count 0.
+    What other processes remove meanwhile counts 0: files, and the whole entry.
     """
     total = 0
-    for file in entry.rglob("*"):
-        try:
-            total += file.stat().st_blocks * 512
-        except FileNotFoundError:
-            continue
+    for directory, _, names in os.walk(entry):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(directory, name).lstat().st_blocks * 512
     return total

@@ -216,6 +216,33 @@ def test_eviction_spares_what_another_process_uses_until_it_ends(tmp_path: Path)
     assert kept(tmp_path / "cache") == []
 
 
+def test_processes_that_evict_at_once_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path / "cache")
+    for number in range(200):
+        entry(cache, f"{number}", size=10, used=number)
+    program = (
+        "import sys; from pathlib import Path; from harness.artifact import ArtifactCache\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "ArtifactCache(Path(sys.argv[1])).evict(0)\n"
+    )
+    argv = [sys.executable, "-c", program, str(cache.root)]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    evictors = [
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ) for _ in range(4)
+    ]
+    for one in evictors:
+        assert one.stdout is not None
+        assert one.stdout.readline() == b"ready\n"
+    for one in evictors:
+        assert one.stdin is not None
+        one.stdin.write(b"go\n")
+        one.stdin.flush()
+    for one in evictors:
+        one.communicate(timeout=60)
+    assert [one.returncode for one in evictors] == [0, 0, 0, 0]
+    assert kept(cache.root) == []
+
+
 def test_filling_keeps_the_cache_within_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ArtifactCache(tmp_path / "cache")
     old = entry(cache, "old", size=2_000_000, used=1)
