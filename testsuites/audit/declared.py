@@ -18,9 +18,9 @@ _SETS = ("z", "e")
 _USUAL = {"d": 0o755, "f": 0o644}
 _GLOB = re.compile(r"[*?\[%]")
 _STORES = (
-    "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/isulad", "/var/lib/crio",
-    "/var/lib/rpm", "/usr/lib/rpm", "/ostree", "/sysroot", "/boot", "/etc", "/var/home", "/var/roothome",
-    "/home", "/root",
+    "/var/lib/docker/", "/var/lib/containers/", "/var/lib/containerd/", "/var/lib/isulad/", "/var/lib/crio/",
+    "/var/lib/rpm/", "/usr/lib/rpm/", "/ostree/", "/sysroot/", "/boot/", "/etc/", "/var/home/",
+    "/var/roothome/", "/home/", "/root/",
 )  # fmt: skip
 """Directories whose files stay until somebody removes them."""
 _HOLD_STORES = ("", "/var", "/var/lib")
@@ -47,7 +47,7 @@ def aged_stores(record: Record) -> list[Finding]:
     found = []
     for file, fields in _rows(record):
         path, age = _real(fields[1]), fields[5] if len(fields) > 5 else "-"
-        held = path.rstrip("/*") in _HOLD_STORES or path.startswith(_STORES)
+        held = path.rstrip("/*") in _HOLD_STORES or f"{path}/".startswith(_STORES)
         if age not in ("-", "0") and held and not path.startswith(_MAY_AGE):
             found.append(Finding("no store ages", path, f"loses what is older than {age}, as {file} says"))
     return found

@@ -1,4 +1,4 @@
-"""Rules for container engines: off until somebody wants one, and never used before."""
+"""Rules for container engines: off until somebody wants one, never used before, and limited for users."""
 
 from __future__ import annotations
 

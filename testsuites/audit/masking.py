@@ -24,7 +24,7 @@ _SECRETS = (
     (
         re.compile(
             r"((?:\b|_)(?:pass(?:word|wd|phrase)?|secret|token|psk|api_?key|access_?key|client-key-data|auth|identitytoken)[\"']?\s*[=:]\s*[\"']?)"
-            rf"(?!{_PLAIN})(?:Basic |Bearer )?[^\s\"',;/]+",
+            rf"(?!{_PLAIN}|/)(?:Basic |Bearer )?[^\s\"',;]+",
             re.IGNORECASE,
         ),
         rf"\1{_HIDDEN}",

@@ -26,6 +26,8 @@ LOGIN = "Y2ktcHVzaDpzM2NyZXQtcHVzaA=="
         ("+Environment=REGISTRY_TOKEN=abcd1234", "+Environment=REGISTRY_TOKEN=…"),
         (f'{{"auths": {{"r": {{"auth": "{LOGIN}"}}}}}}', '{"auths": {"r": {"auth": "…"}}}'),
         ("password: hunter2", "password: …"),
+        ("secret=ab/cd+ef/gh==", "secret=…"),
+        ("token=/run/secrets/token", None),
         ("says Bearer, token=Bearer abc.def", "says Bearer, token=…"),
         ("root:$6$salt$hashhashhash:1", "root:…:1"),
         ("nest:$y$j9T$abcdefgh$ijklmnop:1", "nest:…:1"),
